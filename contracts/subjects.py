@@ -1,0 +1,49 @@
+"""Names of streams, subjects and consumers.
+
+Everything starts with a prefix, so that several systems, or tests, can share one NATS server.
+"""
+
+import msgspec
+
+from contracts.events import Event, ImageDeleted, ImageUploaded, event_type
+
+DUPLICATE_WINDOW = 120.0
+"""Seconds within which JetStream drops a second message with the same event id."""
+
+
+class Consumer(msgspec.Struct, frozen=True):
+    """A durable pull consumer: the events it wants and how long one may take.
+
+    `ack_wait` is in seconds; a job that needs longer says so with a heartbeat. After
+    `max_deliver` attempts the event is given up and the failure recorded.
+    """
+
+    name: str
+    event_types: tuple[str, ...]
+    ack_wait: float = 10.0
+    max_deliver: int = 5
+
+
+DERIVE = Consumer("derive", (str(ImageUploaded.__struct_config__.tag),))
+ERASE = Consumer("erase", (str(ImageDeleted.__struct_config__.tag),))
+CONSUMERS = (DERIVE, ERASE)
+
+
+def stream(prefix: str) -> str:
+    """Name of the stream that holds every event."""
+    return f"{prefix}-images"
+
+
+def subject(prefix: str, event_type: str) -> str:
+    """Subject of one type of event: `<prefix>.image.uploaded.v1`."""
+    return f"{prefix}.{event_type}"
+
+
+def subject_of(prefix: str, event: Event) -> str:
+    """Subject under which an event is published."""
+    return subject(prefix, event_type(event))
+
+
+def all_subjects(prefix: str) -> str:
+    """Wildcard over every event of the stream."""
+    return f"{prefix}.image.>"
