@@ -1,0 +1,1 @@
+"""nginx: its configuration and what renders it. It moves bytes and makes no decisions."""
