@@ -1,0 +1,67 @@
+"""`chitram openapi`: writes the one public API document, generated from both HTTP services."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from services.read.http.app import routes as read_routes
+from services.shared.apps import litestar_app
+from services.shared.problems import Problem
+from services.write.http.app import routes as write_routes
+
+TARGET = Path("contracts/openapi.json")
+
+PROBLEM_RESPONSE = {
+    "description": "What went wrong, as a problem document (RFC 9457)",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def run(*, check: bool) -> int:
+    """Writes the document, or with `check` tells whether the one that stands is up to date. Returns an exit status."""
+    document = generate()
+    if not check:
+        TARGET.write_bytes(document)
+        return 0
+    if TARGET.read_bytes() == document:
+        return 0
+    print(f"{TARGET} is not what the services answer with. Run `make openapi`.")
+    return 1
+
+
+def generate() -> bytes:
+    """The merged document as JSON, the same for the same code."""
+    merged, *others = (_described(routes) for routes in (_read_routes(), _write_routes()))
+    for other in others:
+        for path, operations in other["paths"].items():
+            merged["paths"].setdefault(path, {}).update(operations)
+        merged["components"]["schemas"].update(other["components"]["schemas"])
+    merged["components"]["schemas"].update(msgspec.json.schema_components([Problem], ref_template=_REF)[1])
+    for operations in merged["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("400", None)  # the framework's own, which our handler replaces
+            operation["responses"]["default"] = PROBLEM_RESPONSE
+    merged["components"]["schemas"] = dict(sorted(merged["components"]["schemas"].items()))
+    merged["paths"] = dict(sorted(merged["paths"].items()))
+    return msgspec.json.format(msgspec.json.encode(merged), indent=2) + b"\n"
+
+
+_REF = "#/components/schemas/{name}"
+
+
+def _described(routes: list[HTTPRouteHandler]) -> dict[str, Any]:
+    return litestar_app(routes).openapi_schema.to_schema()
+
+
+def _unbound(*_: Any, **__: Any) -> NoReturn:
+    raise RuntimeError("these routes are described, not served")
+
+
+def _read_routes() -> list[HTTPRouteHandler]:
+    return read_routes(look_up=_unbound, list_images=_unbound, locate=_unbound, max_age=0, dependencies=())
+
+
+def _write_routes() -> list[HTTPRouteHandler]:
+    return write_routes(upload=_unbound, change=_unbound, delete=_unbound, max_file_size=0, dependencies=())

@@ -1,0 +1,1 @@
+"""The read service: look up, list, deliver. One use case a file."""

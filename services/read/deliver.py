@@ -1,0 +1,90 @@
+"""Deciding which object a request for bytes gets. nginx moves the bytes; this only names them."""
+
+import msgspec
+
+from contracts.errors import ThumbnailUnavailable, Unavailable
+from contracts.images import Derivative, Image, Status
+from contracts.variants import EXTENSIONS, VARIANTS
+from services.read.ports import Locator
+
+VARIANT_NAMES = frozenset(variant.name for variant in VARIANTS)
+
+CLASSIC = frozenset({"image/jpeg", "image/png", "image/gif"})
+"""Formats that every client can show."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One object of an image and how to present it. `tag` is its entity tag, weak where the format was negotiated."""
+
+    key: str
+    placement: tuple[str, ...]
+    content_type: str
+    tag: str
+    filename: str
+    negotiated: bool
+
+
+def original(image: Image) -> Part:
+    """The bytes as they are stored."""
+    blob = image.blob
+    return Part(blob.key, blob.placement, blob.content_type, f'"{blob.sha256}"', image.filename, negotiated=False)
+
+
+def thumbnail(image: Image, variant: str, accept: str) -> Part:
+    """The rendering of a variant that the caller likes best. Raises `ThumbnailUnavailable` where there is none."""
+    if variant not in VARIANT_NAMES or image.status is not Status.READY:
+        raise ThumbnailUnavailable(status=image.status)
+    made = [derivative for derivative in image.blob.derivatives if derivative.variant == variant]
+    if not made:
+        raise ThumbnailUnavailable(status=image.status)
+    best = negotiate(made, accept)
+    name = f"{image.filename}.{variant}.{EXTENSIONS[best.content_type]}"
+    return Part(best.key, best.placement, best.content_type, f'W/"{best.key}"', name, negotiated=True)
+
+
+def locate(part: Part, failed: int, *, locator: Locator) -> str:
+    """Internal URI of the copy to try after the attempt `failed`, 0 if there was none.
+
+    Raises `Unavailable` when every copy has been tried.
+    """
+    uri = locator.locate(part.key, part.placement, failed)
+    if uri is None:
+        raise Unavailable("No copy of the file could be reached. Try again shortly.")
+    return uri
+
+
+def negotiate(made: list[Derivative], accept: str) -> Derivative:
+    """The derivative whose type the Accept header prefers; the smaller file where it has no preference.
+
+    A modern format is chosen only by a client that names it: `*/*` and `image/*` are also sent by clients that
+    can't show WebP, so for them the classic formats come first.
+    """
+    weights = _weights(accept)
+
+    def rank(derivative: Derivative) -> tuple[float, bool, int]:
+        kind = derivative.content_type
+        weight = weights.get(kind, weights.get("image/*", weights.get("*/*", 0.0 if weights else 1.0)))
+        shown = kind in CLASSIC or weights.get(kind, 0.0) > 0
+        return (weight, shown, -derivative.size)
+
+    return max(made, key=rank)
+
+
+def _weights(accept: str) -> dict[str, float]:
+    """Media ranges of an Accept header with their weights; nonsense is passed over."""
+    weights: dict[str, float] = {}
+    for item in accept.lower().split(",")[:32]:
+        kind, *parameters = (word.strip() for word in item.split(";"))
+        if kind:
+            weights[kind] = _quality(parameters)
+    return weights
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return min(max(float(parameter[2:]), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

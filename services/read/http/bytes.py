@@ -1,0 +1,106 @@
+"""The routes of files and thumbnails.
+
+An answer here has no body: `X-Accel-Redirect` tells nginx which object to send, and the headers beside it
+how to present it; the two named `X-Delivery-` become Cache-Control and Content-Disposition only if that succeeds.
+Ranges are nginx's business.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler, route
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from contracts.images import Image, Visibility
+from contracts.variants import DEFAULT_VARIANT
+from services.read.deliver import Part, original, thumbnail
+from services.read.http.conditions import http_date, unchanged
+from services.read.http.disposition import content_disposition
+from services.read.http.images import LookUp
+from services.shared.answers import Answer, Headers
+from services.shared.principals import identify
+
+Locate = Callable[[Part, int], str]
+"""Internal URI of the copy of a part to try after a failed attempt, 0 if there was none."""
+
+FAILED_ATTEMPT = "x-chitram-failed-attempt"
+"""Set by nginx alone, which overwrites what clients send: the number of the attempt that came to nothing."""
+
+READING = [HttpMethod.GET, HttpMethod.HEAD]
+
+BYTES = {200: ResponseSpec(bytes, media_type="image/*", description="The bytes, sent by nginx")}
+
+Download = Annotated[bool, Parameter(required=False, description="1 to get it as an attachment")]
+
+
+def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRouteHandler]:
+    """The routes, bound to their use cases. `max_age` is how many seconds browsers may keep public bytes."""
+
+    async def image_of(request: Request[Any, Any, Any], image_id: str) -> Image:
+        return (await look_up(image_id, identify(request))).image
+
+    def send(request: Request[Any, Any, Any], image: Image, part: Part, download: bool) -> Answer:
+        tags = _tags(image, part)
+        keep = b"private, no-cache" if image.visibility is Visibility.PRIVATE else b"public, max-age=%d" % max_age
+        if unchanged(request.headers, part.tag, image.created_at):
+            return Answer(304, [*tags, (b"cache-control", keep)])
+        uri = locate(part, _failed(request))
+        return Answer(200, [*tags, (b"x-delivery-cache-control", keep), *_transfer(part, uri, download=download)])
+
+    @route(
+        "/api/v1/images/{image_id:str}/file",
+        http_method=READING,
+        responses=BYTES,
+        summary="A picture's bytes",
+        tags=["images"],
+    )
+    async def get_file(request: Request[Any, Any, Any], image_id: str, download: Download = False) -> Answer:
+        image = await image_of(request, image_id)
+        return send(request, image, original(image), download)
+
+    @route(
+        "/api/v1/images/{image_id:str}/thumbnails/{variant:str}",
+        http_method=READING,
+        responses=BYTES,
+        summary="A rendering that fits a box, its format by Accept",
+        tags=["images"],
+    )
+    async def get_variant(
+        request: Request[Any, Any, Any], image_id: str, variant: str, download: Download = False
+    ) -> Answer:
+        image = await image_of(request, image_id)
+        return send(request, image, thumbnail(image, variant, request.headers.get("accept", "")), download)
+
+    @route(
+        "/api/v1/images/{image_id:str}/thumbnail",
+        http_method=READING,
+        responses=BYTES,
+        summary=f"The {DEFAULT_VARIANT} thumbnail",
+        tags=["images"],
+    )
+    async def get_thumbnail(request: Request[Any, Any, Any], image_id: str, download: Download = False) -> Answer:
+        image = await image_of(request, image_id)
+        return send(request, image, thumbnail(image, DEFAULT_VARIANT, request.headers.get("accept", "")), download)
+
+    return [get_file, get_variant, get_thumbnail]
+
+
+def _tags(image: Image, part: Part) -> Headers:
+    headers = [(b"etag", part.tag.encode()), (b"last-modified", http_date(image.created_at).encode())]
+    return [*headers, (b"vary", b"accept")] if part.negotiated else headers
+
+
+def _transfer(part: Part, uri: str, *, download: bool) -> Headers:
+    return [
+        (b"content-type", part.content_type.encode()),
+        (b"x-delivery-disposition", content_disposition(part.filename, download=download).encode()),
+        (b"x-accel-redirect", uri.encode()),
+    ]
+
+
+def _failed(request: Request[Any, Any, Any]) -> int:
+    text = request.headers.get(FAILED_ATTEMPT, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0

@@ -1,0 +1,58 @@
+"""The API's own description: the OpenAPI document and a page to browse it, without anything from elsewhere."""
+
+from importlib.resources import files
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+
+from services.shared.answers import JSON, Answer
+
+PAGE = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Chitram API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<div id="api"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</html>
+"""
+
+START = b'SwaggerUIBundle({url: "/openapi.json", dom_id: "#api", deepLinking: true, validatorUrl: null});\n'
+
+POLICY = (
+    b"content-security-policy",
+    b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+)
+"""Swagger UI writes style attributes and inlines its icons; nothing else is allowed."""
+
+CACHED = (b"cache-control", b"public, max-age=3600")
+
+
+def docs_routes() -> list[HTTPRouteHandler]:
+    """The routes of the description; files are read once, here."""
+    static = files("swagger_ui") / "static"
+    openapi = Answer(200, [JSON, CACHED], (files("contracts") / "openapi.json").read_bytes())
+    page = Answer(200, [(b"content-type", b"text/html; charset=utf-8"), POLICY, CACHED], PAGE)
+    script = (b"content-type", b"text/javascript; charset=utf-8")
+    assets = {
+        "start.js": Answer(200, [script, CACHED], START),
+        "swagger-ui-bundle.js": Answer(200, [script, CACHED], (static / "swagger-ui-bundle.js").read_bytes()),
+        "swagger-ui.css": Answer(
+            200, [(b"content-type", b"text/css; charset=utf-8"), CACHED], (static / "swagger-ui.css").read_bytes()
+        ),
+    }
+    return [
+        _fixed("/openapi.json", openapi),
+        _fixed("/docs", page),
+        *(_fixed(f"/docs/{name}", asset) for name, asset in assets.items()),
+    ]
+
+
+def _fixed(path: str, answer: Answer) -> HTTPRouteHandler:
+    @get(path, name=path, include_in_schema=False, sync_to_thread=False)
+    def fixed() -> Answer:
+        return answer
+
+    return fixed

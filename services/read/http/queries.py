@@ -1,0 +1,39 @@
+"""Reading a list's query parameters strictly: a value that can't be meant is refused, not guessed."""
+
+from contracts.errors import InvalidRequest
+from services.read.cursors import decode_cursor
+from services.read.list_images import Asked
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+LONGEST = 4096
+"""Characters of a filter: more than all tags of an image together can have."""
+
+
+def read_asked(limit: str | None, cursor: str | None, tags: str | None, content_type: str | None) -> Asked:
+    """What a list's query asks for; an empty parameter is one not given. Raises `InvalidRequest` or `InvalidCursor`."""
+    return Asked(
+        limit=_limit(limit),
+        after=decode_cursor(cursor) if cursor else None,
+        tags=_tags(_text(tags, "tags")),
+        content_type=_text(content_type, "content_type"),
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+        raise InvalidRequest(f"The limit is a whole number from 1 to {MAX_LIMIT}.", parameter="limit")
+    return int(text)
+
+
+def _tags(text: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, (word.strip() for word in (text or "").split(",")))))
+
+
+def _text(text: str | None, parameter: str) -> str | None:
+    if text is not None and (len(text) > LONGEST or "\0" in text):
+        raise InvalidRequest(f"The parameter {parameter} has a value that can't be meant.", parameter=parameter)
+    return text or None

@@ -1,0 +1,75 @@
+"""A read service's composition root: opens the rooms in order, binds them to the use cases, serves.
+
+Run as `python -m services.read.main`; run as many as the load needs.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from infrastructure.redis.cache import open_cache
+from infrastructure.redis.config import RedisConfig
+from litestar.types import ASGIApp
+
+from infrastructure import env
+from infrastructure.nats.config import NatsConfig
+from infrastructure.nats.connection import open_nats
+from infrastructure.nats.tail import follow
+from infrastructure.postgres.catalogue import Catalogue
+from infrastructure.postgres.config import ReplicaConfig
+from infrastructure.postgres.replica import open_replica
+from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.open import open_storage
+from services.read.config import ReadConfig
+from services.read.deliver import locate
+from services.read.follow import Follower
+from services.read.http.app import routes
+from services.read.list_images import list_images
+from services.read.look_up import look_up
+from services.read.memory import Memory
+from services.shared.apps import observed_app
+from services.shared.health import Dependency
+from services.shared.running import background, run
+
+
+@asynccontextmanager
+async def open_app() -> AsyncIterator[ASGIApp]:
+    """The application, with everything that it stands on open for as long as the block runs."""
+    config = env.read(ReadConfig)
+    async with AsyncExitStack() as rooms:
+        replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
+        shared = await rooms.enter_async_context(open_cache(env.read(RedisConfig)))
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig)))
+        nats = await rooms.enter_async_context(open_nats(env.read(NatsConfig), consumers=()))
+
+        memory = Memory(config.memory_bytes)
+        follower = Follower(memory=memory, shared=shared)
+        await rooms.enter_async_context(background(follower.run()))
+        tail = await rooms.enter_async_context(
+            follow(
+                nats,
+                lambda delivery: follower.hear(delivery.event.image),
+                on_attached=memory.attach,
+                on_detached=memory.detach,
+            )
+        )
+
+        catalogue = Catalogue(replica)
+        yield observed_app(
+            routes(
+                look_up=partial(look_up, memory=memory, shared=shared, catalogue=catalogue),
+                list_images=partial(list_images, catalogue=catalogue),
+                locate=partial(locate, locator=storage.locator),
+                max_age=config.max_age,
+                dependencies=(
+                    Dependency("postgres replica", replica.ping),
+                    Dependency("redis", shared.ping, essential=False),
+                    Dependency("nats", tail.check, essential=False),
+                    Dependency("shards", storage.objects.ping, essential=False),
+                ),
+            )
+        )
+
+
+if __name__ == "__main__":
+    run(open_app)

@@ -1,0 +1,96 @@
+"""The read service's own memory of images: bounded in bytes, never older than what it was told.
+
+Three things may happen to an id in any order: it is looked up in the base, which may lag; the
+answer is remembered; an event tells of a newer version. `forget` therefore leaves a floor behind, and
+`remember` refuses what is below it, so a slow look-up can't put an old image back.
+
+While the service hears no events it is detached: it remembers nothing and knows nothing, because
+nobody would tell it that an answer has become old.
+"""
+
+from collections import OrderedDict
+
+import msgspec
+
+from contracts.images import Image, view
+from services.shared.answers import encode_json, version_tag
+
+OVERHEAD = 2048
+"""Bytes that an entry takes besides its view: the image's own objects and the tables, as measured with tracemalloc."""
+
+MAX_FLOORS = 100_000
+"""Floors kept, about 16 MB of them; they only have to outlive look-ups that were under way when the event came."""
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """An image with its answer ready: the JSON of its view and its entity tag."""
+
+    image: Image
+    body: bytes
+    tag: bytes
+
+
+def prepare(image: Image) -> Remembered:
+    """Encodes the answer once, for all requests that will get it."""
+    return Remembered(image, encode_json(view(image)), version_tag(image.version).encode())
+
+
+class Memory:
+    """Images by id, least recently used first out. Nothing here awaits, so every call is one step."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._entries: OrderedDict[str, Remembered] = OrderedDict()
+        self._floors: OrderedDict[str, int] = OrderedDict()
+        self._attached = False
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def attached(self) -> bool:
+        """Whether events are heard, so that remembering is safe."""
+        return self._attached
+
+    def attach(self) -> None:
+        """Events are heard from now on."""
+        self._attached = True
+
+    def detach(self) -> None:
+        """Events are no longer heard: everything is forgotten until `attach`."""
+        self._attached = False
+        self._entries.clear()
+        self._bytes = 0
+
+    def get(self, image_id: str) -> Remembered | None:
+        """What is remembered under this id, in the spelling of the id's canonical form."""
+        entry = self._entries.get(image_id)
+        if entry is not None:
+            self._entries.move_to_end(image_id)
+        return entry
+
+    def remember(self, entry: Remembered) -> None:
+        """Keeps an image, unless a newer version is known of or nothing may be remembered."""
+        image_id = str(entry.image.id)
+        if not self._attached or entry.image.version < self._floors.get(image_id, 0):
+            return
+        self._drop(image_id)
+        self._entries[image_id] = entry
+        self._bytes += len(entry.body) + OVERHEAD
+        while self._bytes > self._max_bytes:
+            self._drop(next(iter(self._entries)))
+
+    def forget(self, image_id: str, version: int) -> None:
+        """An event told of this version: what is older goes and does not come back."""
+        self._floors[image_id] = max(version, self._floors.pop(image_id, 0))
+        if len(self._floors) > MAX_FLOORS:
+            self._floors.popitem(last=False)
+        entry = self._entries.get(image_id)
+        if entry is not None and entry.image.version < version:
+            self._drop(image_id)
+
+    def _drop(self, image_id: str) -> None:
+        entry = self._entries.pop(image_id, None)
+        if entry is not None:
+            self._bytes -= len(entry.body) + OVERHEAD

@@ -1,0 +1,46 @@
+"""What the read service's use cases need from outside, as narrowly as they need it."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from contracts.images import Image
+
+Place = tuple[datetime, UUID]
+"""A place in a list, newest first: after the image with this time of creation and this id."""
+
+
+class Catalogue(Protocol):
+    """What a replica tells, which may be behind. Deleted images are in none of its answers. Raises `Unavailable`."""
+
+    async def select_image(self, image_id: UUID) -> Image | None: ...
+
+    async def select_page(
+        self, *, limit: int, after: Place | None, tags: tuple[str, ...], content_type: str | None
+    ) -> tuple[Image, ...]:
+        """Public images, newest first, that have all the tags and the type."""
+        ...
+
+
+class SharedCache(Protocol):
+    """A cache that all read services share. It never raises: what it can't tell it does not have."""
+
+    async def get(self, image_id: UUID) -> bytes | None: ...
+
+    async def put(self, image_id: UUID, version: int, data: bytes) -> None:
+        """Keeps `data` unless a newer version, or word of a deletion, came before it."""
+        ...
+
+    async def forget(self, image_id: UUID, version: int) -> None:
+        """Drops what is older than `version` and refuses it from now on."""
+        ...
+
+
+class Locator(Protocol):
+    """Knows where nginx finds an object."""
+
+    def locate(self, key: str, placement: tuple[str, ...], failed: int) -> str | None:
+        """Internal URI of the copy to try; None when all have been. `failed` is 0 for a new request, else the number of
+        the attempt that nginx gives back because it came to nothing.
+        """
+        ...

@@ -1,0 +1,33 @@
+"""How every HTTP service makes its Litestar application."""
+
+from collections.abc import Sequence
+
+from litestar import Litestar
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp
+
+from services.shared.observing import Observed
+from services.shared.problems import answer_exception
+
+API_VERSION = "1.0.0"
+"""Version of the public HTTP API, not of the program."""
+
+JSON_LIMIT = 64 << 10
+"""Bytes of a request body that is read whole; an upload's form is streamed past this, with limits of its own."""
+
+
+def litestar_app(routes: Sequence[BaseRouteHandler]) -> Litestar:
+    """The application of these routes, with problem documents for everything that goes wrong in it."""
+    return Litestar(
+        route_handlers=list(routes),
+        exception_handlers={Exception: answer_exception},
+        openapi_config=OpenAPIConfig(title="Chitram", version=API_VERSION, path="/_unused", render_plugins=[]),
+        logging_config=None,
+        request_max_body_size=JSON_LIMIT,
+    )
+
+
+def observed_app(routes: Sequence[BaseRouteHandler]) -> ASGIApp:
+    """What a service serves: the application, each request identified and measured."""
+    return Observed(litestar_app(routes))

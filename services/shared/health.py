@@ -1,0 +1,85 @@
+"""Health: is the process alive, and can it do its work?"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+
+from infrastructure.telemetry import metrics
+from services.shared.answers import Answer, json_answer
+
+DEADLINE = 1.0
+"""Seconds a dependency has to answer a check before it counts as down."""
+
+
+class Health(StrEnum):
+    """Of a service: everything there, something missing that it can do without, or unable to work."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    UNAVAILABLE = "unavailable"
+
+
+class Dependency(msgspec.Struct, frozen=True):
+    """Something a service stands on. `check` raises when it is not there; without an essential one no work is done."""
+
+    name: str
+    check: Callable[[], Awaitable[object]]
+    essential: bool = True
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a check of all dependencies found, each by its name: `ok` or `down`."""
+
+    status: Health
+    service: str
+    dependencies: dict[str, str]
+
+
+async def examine(service: str, dependencies: tuple[Dependency, ...]) -> Report:
+    """Checks every dependency at once; takes no longer than `DEADLINE`."""
+    states = await asyncio.gather(*(_state(dependency) for dependency in dependencies))
+    down = [dependency for dependency, state in zip(dependencies, states, strict=True) if state != "ok"]
+    status = Health.UNAVAILABLE if any(d.essential for d in down) else Health.DEGRADED if down else Health.OK
+    return Report(status, service, {d.name: state for d, state in zip(dependencies, states, strict=True)})
+
+
+async def _state(dependency: Dependency) -> str:
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await dependency.check()
+    except Exception:  # noqa: BLE001 - whatever goes wrong in a check means the same: it is not there
+        return "down"
+    return "ok"
+
+
+def health_routes(service: str, dependencies: tuple[Dependency, ...]) -> list[HTTPRouteHandler]:
+    """The routes that every service has; `/health` is the one that the public sees."""
+
+    @get("/health/live", include_in_schema=False, sync_to_thread=False)
+    def live() -> dict[str, Any]:
+        return {"status": "ok", "service": service}
+
+    @get("/health/ready", include_in_schema=False)
+    async def ready() -> Answer:
+        return _answer(await examine(service, dependencies))
+
+    @get("/health", summary="Whether the system works, each dependency by name", tags=["operating"])
+    async def health() -> Answer:
+        return _answer(await examine(service, dependencies))
+
+    @get("/metrics", include_in_schema=False, sync_to_thread=False)
+    def measure() -> Answer:
+        body, content_type = metrics.render()
+        return Answer(200, [(b"content-type", content_type.encode())], body)
+
+    return [live, ready, health, measure]
+
+
+def _answer(report: Report) -> Answer:
+    status = 503 if report.status is Health.UNAVAILABLE else 200
+    return json_answer(status, report, [(b"cache-control", b"no-store")])

@@ -1,0 +1,103 @@
+"""The run loop of every process: configuration, logs, one event loop, one server, a graceful end."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import msgspec
+import uvicorn
+import uvloop
+from litestar.types import ASGIApp
+
+from contracts.errors import Unavailable
+from infrastructure import env
+from infrastructure.telemetry import logs
+from infrastructure.telemetry.config import TelemetryConfig
+
+logger = logging.getLogger(__name__)
+
+DRAIN = 15
+"""Seconds that requests in hand have to finish after SIGTERM."""
+
+KEEP_ALIVE = 90
+"""Seconds an idle connection stays open: more than nginx keeps its own (60), lest it send into a closing one."""
+
+
+class ProcessConfig(msgspec.Struct, frozen=True):
+    """Where a process listens."""
+
+    host: str = msgspec.field(name="CHITRAM_HOST", default="127.0.0.1")
+    port: int = msgspec.field(name="CHITRAM_PORT", default=8000)
+
+
+def run(open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
+    """Runs a service until SIGTERM or SIGINT, then ends it gracefully.
+
+    A configuration that can't be used ends the process with status 2, a dependency that is not there with
+    status 3, each with one line that says so; whatever keeps the process alive starts it again.
+    """
+    try:
+        telemetry = env.read(TelemetryConfig)
+        logs.configure(telemetry.name, telemetry.level)
+        config = env.read(ProcessConfig)
+        uvloop.run(_serve(open_app, config))
+    except env.ConfigError as error:
+        sys.exit(_last_words(2, f"configuration: {error}"))
+    except Unavailable as error:
+        sys.exit(_last_words(3, f"can't start: {error}"))
+
+
+async def _serve(open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]], config: ProcessConfig) -> None:
+    async with open_app() as app:
+        server = uvicorn.Server(_uvicorn_config(app, config))
+        logger.info("listening on %s:%d", config.host, config.port)
+        await server.serve()
+    await asyncio.sleep(0)  # lets the transports that were closed last say goodbye
+
+
+def _uvicorn_config(app: Any, config: ProcessConfig) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=config.host,
+        port=config.port,
+        http="httptools",
+        ws="none",
+        lifespan="off",  # opening and closing is the composition root's business
+        log_config=None,
+        access_log=False,  # nginx writes the access log
+        server_header=False,
+        proxy_headers=False,  # the client's address is nginx's to tell; nothing here trusts a header for it
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=DRAIN,
+    )
+
+
+def _last_words(status: int, text: str) -> int:
+    print(text, file=sys.stderr)  # noqa: T201 - logging may not be configured yet
+    return status
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs a task that never ends by itself while the block runs.
+
+    If it does end, with an error or without, the process can't do its work: it is logged and the process ends.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(_end_process)
+    try:
+        yield
+    finally:
+        task.remove_done_callback(_end_process)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _end_process(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        logger.critical("a background task ended", exc_info=task.exception())
+        signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,16 @@
+"""What a worker itself can be told."""
+
+from typing import Annotated
+
+import msgspec
+
+
+class WorkerConfig(msgspec.Struct, frozen=True):
+    """`derive_concurrency` is how many images are in hand at once: more than render processes, so that fetching and
+    storing one image overlaps with rendering another. `keep_published` is how many seconds published
+    events stay in the outbox, for whoever wants to look.
+    """
+
+    derive_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_DERIVE_CONCURRENCY", default=4)
+    erase_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_ERASE_CONCURRENCY", default=4)
+    keep_published: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_KEEP_PUBLISHED", default=3600)

@@ -1,0 +1,52 @@
+"""Making an image's derivatives."""
+
+import asyncio
+from uuid import UUID
+
+from contracts.events import Event
+from contracts.images import Derivative, Failure
+from contracts.variants import derivative_key
+from services.worker.ports import Ledger, Objects, Picture, Render
+
+
+async def derive(event: Event, *, objects: Objects, render: Render, ledger: Ledger) -> None:
+    """Original -> rendered in a child process -> derivatives on the shards -> recorded, with their event.
+
+    Safe to repeat: the same original gives the same keys and the same bytes, and the ledger records them once.
+    Raises `Unavailable` when something is not there for now.
+    """
+    blob = event.image.blob
+    original = await objects.get(blob.key, blob.placement, sha256=blob.sha256)
+    rendered = await render(original, blob.content_type)
+    if isinstance(rendered, Failure):
+        await ledger.record_failed(blob.id, rendered)
+        return
+    derivatives = await asyncio.gather(*(_store(blob.id, picture, objects) for picture in rendered.pictures))
+    await ledger.record_ready(
+        blob.id,
+        derivatives=tuple(derivatives),
+        placeholder=rendered.placeholder,
+        dominant_color=rendered.dominant_color,
+        perceptual_hash=rendered.perceptual_hash,
+    )
+
+
+async def _store(blob_id: UUID, picture: Picture, objects: Objects) -> Derivative:
+    key = derivative_key(blob_id, picture.variant, picture.content_type)
+    return Derivative(
+        variant=picture.variant,
+        content_type=picture.content_type,
+        key=key,
+        width=picture.width,
+        height=picture.height,
+        size=len(picture.data),
+        placement=await objects.put(key, picture.data, picture.content_type),
+    )
+
+
+GIVEN_UP = Failure("PROCESSING_FAILED", "The thumbnails could not be made. The original is unharmed.")
+
+
+async def give_up(event: Event, *, ledger: Ledger) -> None:
+    """Records that an image's derivatives were tried often enough. Raises `Unavailable`."""
+    await ledger.record_failed(event.image.blob.id, GIVEN_UP)

@@ -1,0 +1,28 @@
+"""Erasing the objects of images that are gone."""
+
+import asyncio
+import logging
+
+from contracts.events import Event
+from services.worker.ports import Ledger, Objects
+
+logger = logging.getLogger(__name__)
+
+
+async def erase(event: Event, *, objects: Objects, ledger: Ledger) -> None:
+    """Deletes a blob's objects, then its rows, once no image needs it.
+
+    The ledger is asked first and again at the end, under a lock. Objects go before rows: a crash in between
+    leaves rows that say what is still to be done, and deleting what is not there is success. Raises `Unavailable`.
+    """
+    blob = await ledger.select_unwanted(event.image.blob.id)
+    if blob is None:
+        return
+    stored = [(blob.key, blob.placement), *((made.key, made.placement) for made in blob.derivatives)]
+    await asyncio.gather(*(objects.delete(key, placement) for key, placement in stored))
+    await ledger.erase(blob.id)
+
+
+async def leave_behind(event: Event) -> None:
+    """Says that objects stay behind: their rows remain too, and tell what is still to be erased."""
+    logger.error("objects of blob %s could not be erased and are left behind", event.image.blob.id)

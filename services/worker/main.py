@@ -1,0 +1,113 @@
+"""The worker's composition root: opens the rooms in order, binds them to the use cases, works.
+
+Run as `python -m services.worker.main`; run as many as the work needs. Its HTTP side is health and metrics only.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import uuid_utils.compat
+from infrastructure.imaging.fence import open_fence
+from litestar.types import ASGIApp
+
+from contracts import subjects
+from contracts.events import Event
+from infrastructure import env
+from infrastructure.imaging.config import FenceConfig
+from infrastructure.nats.config import NatsConfig
+from infrastructure.nats.connection import open_nats
+from infrastructure.nats.delivery import Delivery
+from infrastructure.nats.publisher import Publisher
+from infrastructure.nats.subscription import Outcome, consume
+from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.postgres.ledger import Ledger
+from infrastructure.postgres.outbox import Outbox
+from infrastructure.postgres.primary import open_primary
+from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.open import open_storage
+from services.shared.apps import observed_app
+from services.shared.clock import utc_now
+from services.shared.health import Dependency, health_routes
+from services.shared.running import background, run
+from services.worker.config import WorkerConfig
+from services.worker.derive import derive, give_up
+from services.worker.erase import erase, leave_behind
+from services.worker.ports import OutboxRow
+from services.worker.relay import keep_relaying
+from services.worker.tidy import keep_tidying
+
+
+@asynccontextmanager
+async def open_app() -> AsyncIterator[ASGIApp]:
+    """The application, with everything that it stands on open, and its loops running, for as long as the block runs."""
+    config = env.read(WorkerConfig)
+    async with AsyncExitStack() as rooms:
+        primary = await rooms.enter_async_context(open_primary(env.read(PrimaryConfig)))
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig)))
+        nats = await rooms.enter_async_context(open_nats(env.read(NatsConfig)))
+        fence = await rooms.enter_async_context(open_fence(env.read(FenceConfig)))
+        ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        outbox = Outbox(primary)
+        publisher = Publisher(nats)
+
+        async def publish(row: OutboxRow) -> None:
+            await publisher.publish(row.type, row.id, row.payload, row.lsn)
+
+        await rooms.enter_async_context(
+            consume(
+                nats,
+                subjects.DERIVE,
+                _done_after(partial(derive, objects=storage.objects, render=fence.render, ledger=ledger)),
+                concurrency=config.derive_concurrency,
+                on_exhausted=_told(partial(give_up, ledger=ledger)),
+            )
+        )
+        await rooms.enter_async_context(
+            consume(
+                nats,
+                subjects.ERASE,
+                _done_after(partial(erase, objects=storage.objects, ledger=ledger)),
+                concurrency=config.erase_concurrency,
+                on_exhausted=_told(leave_behind),
+            )
+        )
+        wake = asyncio.Event()
+        await rooms.enter_async_context(background(outbox.listen(wake.set)))
+        await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=publish)))
+        keep = timedelta(seconds=config.keep_published)
+        await rooms.enter_async_context(background(keep_tidying(keep, outbox=outbox, clock=utc_now)))
+
+        yield observed_app(
+            health_routes(
+                "worker",
+                (
+                    Dependency("postgres primary", primary.ping),
+                    Dependency("nats", nats.ping),
+                    Dependency("shards", storage.objects.ping),
+                ),
+            )
+        )
+
+
+def _done_after(use_case: Callable[[Event], Awaitable[None]]) -> Callable[[Delivery], Awaitable[Outcome]]:
+    """A handler whose event is done when the use case returns; what it raises is for the subscription to judge."""
+
+    async def handle(delivery: Delivery) -> Outcome:
+        await use_case(delivery.event)
+        return Outcome.DONE
+
+    return handle
+
+
+def _told(use_case: Callable[[Event], Awaitable[None]]) -> Callable[[Delivery], Awaitable[None]]:
+    async def handle(delivery: Delivery) -> None:
+        await use_case(delivery.event)
+
+    return handle
+
+
+if __name__ == "__main__":
+    run(open_app)

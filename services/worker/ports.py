@@ -1,0 +1,121 @@
+"""What the worker's use cases need from outside, as narrowly as they need it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from contracts.images import Blob, Derivative, Failure, Image
+
+Clock = Callable[[], datetime]
+
+
+class OutboxRow(Protocol):
+    """An event that was committed and not yet published."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def lsn(self) -> str: ...
+
+
+class Batch(Protocol):
+    """Rows that nobody else has while the claim lasts."""
+
+    @property
+    def rows(self) -> Sequence[OutboxRow]: ...
+
+    async def mark_published(self, ids: Sequence[UUID]) -> None: ...
+
+
+class Outbox(Protocol):
+    """Events on their way out. Raises `Unavailable`."""
+
+    def claim(self, limit: int) -> AbstractAsyncContextManager[Batch]: ...
+
+
+class OutboxKeeper(Protocol):
+    """Counts and drops rows of the outbox. Raises `Unavailable`."""
+
+    async def pending(self) -> int: ...
+
+    async def prune(self, before: datetime) -> int: ...
+
+
+class Publish(Protocol):
+    """Hands an event to the stream; returns when it is durable there. Raises `Unavailable`."""
+
+    def __call__(self, row: OutboxRow) -> Awaitable[None]: ...
+
+
+class Objects(Protocol):
+    """Where bytes are kept. Raises `Unavailable`."""
+
+    async def get(self, key: str, placement: tuple[str, ...], *, sha256: str | None = None) -> bytes:
+        """The bytes of a copy, with `sha256` of one that has it. Raises `ObjectMissing` when there is none."""
+        ...
+
+    async def put(self, key: str, body: bytes, content_type: str) -> tuple[str, ...]: ...
+
+    async def delete(self, key: str, placement: tuple[str, ...]) -> None: ...
+
+
+class Picture(Protocol):
+    """A rendered variant. Lengths in pixels."""
+
+    @property
+    def variant(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+class Rendered(Protocol):
+    """Everything that was made of a picture."""
+
+    @property
+    def pictures(self) -> Sequence[Picture]: ...
+    @property
+    def placeholder(self) -> str | None: ...
+    @property
+    def dominant_color(self) -> str | None: ...
+    @property
+    def perceptual_hash(self) -> str | None: ...
+
+
+class Render(Protocol):
+    """Decodes and renders outside of this process. Gives the failure for a picture that can't be rendered."""
+
+    def __call__(self, data: bytes, content_type: str) -> Awaitable[Rendered | Failure]: ...
+
+
+class Ledger(Protocol):
+    """The primary's truth. Each call writes rows and events together, and may be repeated. Raises `Unavailable`."""
+
+    async def record_ready(
+        self,
+        blob_id: UUID,
+        *,
+        derivatives: tuple[Derivative, ...],
+        placeholder: str | None,
+        dominant_color: str | None,
+        perceptual_hash: str | None,
+    ) -> tuple[Image, ...]: ...
+
+    async def record_failed(self, blob_id: UUID, failure: Failure) -> tuple[Image, ...]: ...
+
+    async def select_unwanted(self, blob_id: UUID) -> Blob | None:
+        """The blob as it is recorded now, if it is there and no image needs it any more."""
+        ...
+
+    async def erase(self, blob_id: UUID) -> bool: ...

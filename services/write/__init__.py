@@ -1,0 +1,1 @@
+"""The write service: upload, change, delete. One use case a file."""

@@ -1,0 +1,9 @@
+"""What the write service itself can be told."""
+
+import msgspec
+
+
+class WriteConfig(msgspec.Struct, frozen=True):
+    """`max_file_size` is in bytes (25 MiB)."""
+
+    max_file_size: int = msgspec.field(name="CHITRAM_MAX_FILE_SIZE", default=25 << 20)

@@ -1,0 +1,19 @@
+"""Deleting an image."""
+
+from uuid import UUID
+
+from contracts.principals import Principal
+from services.write.ownership import require_right_to_change
+from services.write.ports import Ledger, Stored
+
+
+async def delete(image_id: UUID, principal: Principal, *, token: str | None, ledger: Ledger) -> None:
+    """Deletes an image if the caller may. Its objects are erased later, by the worker, from the event.
+
+    Raises `ImageNotFound` (also when it is deleted already), `Forbidden`.
+    """
+
+    def decide(stored: Stored) -> None:
+        require_right_to_change(stored, principal, token)
+
+    await ledger.delete(image_id, decide)

@@ -1,0 +1,1 @@
+"""HTTP of the write service: requests in, use cases called, answers out."""

@@ -1,0 +1,102 @@
+"""What requests to the write service carry: read strictly, and described for the OpenAPI document."""
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from msgspec import UNSET, UnsetType
+
+from contracts.errors import InvalidField, InvalidRequest
+from services.write import words
+from services.write.change import Change
+
+ANY_VERSION = "*"
+
+_version = re.compile(r'(?:W/)?"(\d{1,18})"')
+
+
+class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change as it comes over HTTP."""
+
+    filename: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+    tags: list[str] | UnsetType = UNSET
+
+
+def read_change(body: bytes) -> Change:
+    """The change in a JSON body.
+
+    Raises `InvalidRequest` when it is no JSON, `InvalidField` when a value can't be taken.
+    """
+    try:
+        asked = msgspec.json.decode(body, type=ChangeBody)
+    except msgspec.ValidationError as error:
+        raise InvalidField(f"The change can't be taken: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRequest("The body is not JSON.") from None
+    if asked == ChangeBody():
+        raise InvalidField("The body names nothing to change: send filename, description or tags.")
+    return Change(
+        filename=UNSET if asked.filename is UNSET else words.filename(asked.filename),
+        description=UNSET if asked.description is UNSET else words.description(asked.description),
+        tags=UNSET if asked.tags is UNSET else words.tags(asked.tags),
+    )
+
+
+def read_versions(if_match: str | None) -> frozenset[int] | None:
+    """The versions that an If-Match header allows; None allows any. A tag that is no version of ours matches none."""
+    if if_match is None or if_match.strip() == ANY_VERSION:
+        return None
+    return frozenset(int(version) for version in _version.findall(if_match))
+
+
+def _text(description: str) -> Schema:
+    return Schema(type=OpenAPIType.STRING, description=description)
+
+
+UPLOAD_FORM = Schema(
+    type=OpenAPIType.OBJECT,
+    required=["file"],
+    properties={
+        "file": Schema(
+            type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="JPEG, PNG, GIF, WebP or AVIF"
+        ),
+        "description": _text(f"At most {words.MAX_DESCRIPTION} characters"),
+        "tags": _text(f"Separated by commas, at most {words.MAX_TAGS}"),
+        "visibility": Schema(type=OpenAPIType.STRING, enum=["public", "unlisted"], default="public"),
+    },
+)
+
+CHANGE_BODY = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={
+        "filename": Schema(type=OpenAPIType.STRING, max_length=words.MAX_FILENAME),
+        "description": Schema(type=[OpenAPIType.STRING, OpenAPIType.NULL], max_length=words.MAX_DESCRIPTION),
+        "tags": Schema(
+            type=OpenAPIType.ARRAY,
+            items=Schema(type=OpenAPIType.STRING, max_length=words.MAX_TAG),
+            max_items=words.MAX_TAGS,
+        ),
+    },
+)
+
+
+def _body(media_type: str, schema: Schema) -> RequestBody:
+    return RequestBody(content={media_type: OpenAPIMediaType(schema=schema)}, required=True)
+
+
+@dataclass
+class UploadOperation(Operation):
+    """Tells the OpenAPI document about the form, which we parse ourselves as it streams in."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _body("multipart/form-data", UPLOAD_FORM)
+
+
+@dataclass
+class ChangeOperation(Operation):
+    """Tells the OpenAPI document about the JSON body, which we read ourselves to tell 400 and 422 apart."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _body("application/json", CHANGE_BODY)

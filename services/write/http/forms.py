@@ -1,0 +1,134 @@
+"""Reading an upload's multipart form as it streams in.
+
+The file goes to a spool and through SHA-256 on the way; nothing is held twice and every part has a bound.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
+
+from litestar import Request
+from litestar.exceptions import InternalServerException
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from contracts.errors import FileTooLarge, InvalidField, InvalidRequest, MissingFile
+from contracts.images import Visibility
+from services.write import words
+from services.write.draft import Draft
+
+SPOOL_IN_MEMORY = 1 << 20
+"""Bytes of an upload kept in memory; what is larger goes to a temporary file."""
+
+MAX_FIELD = 16 << 10
+MAX_PARTS = 20
+"""Bounds of a form besides its file: bytes of a field, number of parts."""
+
+MAX_OVERHEAD = MAX_PARTS * (MAX_FIELD + (8 << 10))
+"""Bytes that a form can have besides its file, headers of its parts included."""
+
+FILE_FIELD = "file"
+
+
+@asynccontextmanager
+async def receive_draft(request: Request[Any, Any, Any], max_file_size: int) -> AsyncIterator[Draft]:
+    """The draft that a request carries; its spool is gone when the context ends.
+
+    Raises `InvalidRequest` for a body that is no form or ends early, `MissingFile`, `FileTooLarge`, `InvalidField`.
+    """
+    if int(request.headers.get("content-length") or 0) > max_file_size + MAX_OVERHEAD:
+        raise FileTooLarge(limit=max_file_size)
+    with SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY) as spool:
+        form = _Form(cast("BinaryIO", spool), max_file_size)
+        try:
+            with PushMultipartParser(_boundary(request), max_segment_count=MAX_PARTS) as parser:
+                async for chunk in request.stream():
+                    if chunk:
+                        for event in parser.parse(chunk):
+                            form.take(event)
+        except MultipartError as error:
+            raise InvalidRequest(f"The body is not a whole multipart form: {error}.") from None
+        except InternalServerException:  # how the framework says that the client went away
+            raise InvalidRequest("The upload ended before the form was whole.") from None
+        yield form.draft()
+
+
+def _boundary(request: Request[Any, Any, Any]) -> str:
+    kind, options = parse_options_header(request.headers.get("content-type", ""))  # type: ignore[no-untyped-call]
+    if kind != "multipart/form-data" or not options.get("boundary"):
+        raise MissingFile
+    return str(options["boundary"])
+
+
+class _Form:
+    """Collects the parts of one form."""
+
+    def __init__(self, spool: BinaryIO, max_file_size: int) -> None:
+        self._spool = spool
+        self._max_file_size = max_file_size
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._filename: str | None = None
+        self._part: str | None = None
+        self._field = bytearray()
+        self._fields: dict[str, str] = {}
+
+    def take(self, event: MultipartSegment | bytearray | None) -> None:
+        """Takes what the parser found: the head of a part, some of its bytes, or (None) its end."""
+        if isinstance(event, MultipartSegment):
+            self._begin(event)
+        elif event is None:
+            self._end()
+        elif self._part == FILE_FIELD:
+            self._take_bytes(event)
+        else:
+            self._take_field(event)
+
+    def draft(self) -> Draft:
+        """The draft, once all parts are in."""
+        if self._filename is None:
+            raise MissingFile
+        self._spool.seek(0)
+        return Draft(
+            file=self._spool,
+            size=self._size,
+            sha256=self._digest.hexdigest(),
+            filename=words.filename(self._filename),
+            description=words.description(self._fields.get("description")),
+            tags=words.tags(self._fields.get("tags", "").split(",")),
+            visibility=_visibility(self._fields.get("visibility", "")),
+        )
+
+    def _begin(self, segment: MultipartSegment) -> None:
+        self._part = segment.name or ""
+        self._field.clear()
+        if self._part == FILE_FIELD:
+            if self._filename is not None:
+                raise InvalidField("The form has more than one file.", field=FILE_FIELD)
+            self._filename = segment.filename or ""
+
+    def _take_bytes(self, chunk: bytearray) -> None:
+        self._size += len(chunk)
+        if self._size > self._max_file_size:
+            raise FileTooLarge(limit=self._max_file_size)
+        self._digest.update(chunk)
+        self._spool.write(chunk)
+
+    def _take_field(self, chunk: bytearray) -> None:
+        self._field += chunk
+        if len(self._field) > MAX_FIELD:
+            raise InvalidField("A field of the form is too long.", field=self._part, limit=MAX_FIELD)
+
+    def _end(self) -> None:
+        if self._part != FILE_FIELD and self._part is not None:
+            self._fields[self._part] = self._field.decode(errors="replace")
+
+
+def _visibility(text: str) -> Visibility:
+    """Anonymous images are public or unlisted; `private` needs an owner and so an account."""
+    if text in ("", Visibility.PUBLIC):
+        return Visibility.PUBLIC
+    if text == Visibility.UNLISTED:
+        return Visibility.UNLISTED
+    raise InvalidField("The visibility of an anonymous image is “public” or “unlisted”.", field="visibility")

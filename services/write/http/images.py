@@ -1,0 +1,97 @@
+"""The routes that change images."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, delete, patch, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from contracts.errors import ImageNotFound
+from contracts.images import Image, ImageView, UploadedView, image_path, view, view_fields
+from contracts.principals import Principal
+from services.shared.answers import Answer, json_answer, version_tag
+from services.shared.principals import identify
+from services.write.change import Change
+from services.write.draft import Draft
+from services.write.http.bodies import ChangeOperation, UploadOperation, read_change, read_versions
+from services.write.http.forms import receive_draft
+from services.write.upload import Uploaded
+
+UploadCase = Callable[[Draft, Principal], Awaitable[Uploaded]]
+ChangeCase = Callable[..., Awaitable[Image]]
+DeleteCase = Callable[..., Awaitable[None]]
+"""The use cases with their collaborators bound."""
+
+DeleteToken = Annotated[
+    str | None,
+    Parameter(header="X-Delete-Token", required=False, description="The token that the upload answered with."),
+]
+TokenInQuery = Annotated[
+    str | None,
+    Parameter(query="delete_token", required=False, description="The same as X-Delete-Token."),
+]
+IfMatch = Annotated[
+    str | None,
+    Parameter(header="If-Match", required=False, description="The version that the change was made for, as in ETag."),
+]
+
+
+def image_routes(
+    *, upload: UploadCase, change: ChangeCase, delete_image: DeleteCase, max_file_size: int
+) -> list[HTTPRouteHandler]:
+    """The routes, bound to their use cases. `max_file_size` is in bytes."""
+
+    @post(
+        "/api/v1/images/upload",
+        request_max_body_size=None,  # the form's reader has limits of its own
+        operation_class=UploadOperation,
+        responses={201: ResponseSpec(UploadedView, description="Durable; thumbnails follow")},
+        summary="Upload a picture",
+        tags=["images"],
+    )
+    async def post_upload(request: Request[Any, Any, Any]) -> Answer:
+        async with receive_draft(request, max_file_size) as draft:
+            return _uploaded(await upload(draft, identify(request)))
+
+    @patch(
+        "/api/v1/images/{image_id:str}",
+        operation_class=ChangeOperation,
+        responses={200: ResponseSpec(ImageView, description="As it is now")},
+        summary="Change what is said about a picture",
+        tags=["images"],
+    )
+    async def patch_image(
+        request: Request[Any, Any, Any], image_id: str, token: DeleteToken = None, if_match: IfMatch = None
+    ) -> Answer:
+        wanted: Change = read_change(await request.body())
+        image = await change(_known(image_id), wanted, identify(request), token=token, versions=read_versions(if_match))
+        return json_answer(200, view(image), [_etag(image)])
+
+    @delete("/api/v1/images/{image_id:str}", summary="Delete a picture", tags=["images"])
+    async def delete_by_id(
+        request: Request[Any, Any, Any], image_id: str, token: DeleteToken = None, in_query: TokenInQuery = None
+    ) -> None:
+        await delete_image(_known(image_id), identify(request), token=token or in_query)
+
+    return [post_upload, patch_image, delete_by_id]
+
+
+def _uploaded(uploaded: Uploaded) -> Answer:
+    image = uploaded.image
+    answer = UploadedView(**view_fields(image), delete_token=uploaded.delete_token)
+    return json_answer(201, answer, [(b"location", image_path(image.id).encode()), _etag(image)])
+
+
+def _etag(image: Image) -> tuple[bytes, bytes]:
+    return (b"etag", version_tag(image.version).encode())
+
+
+def _known(image_id: str) -> UUID:
+    """The id in a path; one that can't be an id is simply not there."""
+    try:
+        return UUID(image_id)
+    except ValueError:
+        raise ImageNotFound from None

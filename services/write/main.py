@@ -1,0 +1,65 @@
+"""The write service's composition root: opens the rooms in order, binds them to the use cases, serves.
+
+Run as `python -m services.write.main`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import uuid_utils.compat
+from litestar.types import ASGIApp
+
+from infrastructure import env
+from infrastructure.imaging.config import ImagingLimits
+from infrastructure.imaging.probe import probe
+from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.postgres.ledger import Ledger
+from infrastructure.postgres.primary import open_primary
+from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.open import open_storage
+from services.shared.apps import observed_app
+from services.shared.clock import utc_now
+from services.shared.health import Dependency
+from services.shared.running import run
+from services.write.change import change
+from services.write.config import WriteConfig
+from services.write.delete import delete
+from services.write.http.app import routes
+from services.write.ownership import new_delete_token
+from services.write.upload import upload
+
+
+@asynccontextmanager
+async def open_app() -> AsyncIterator[ASGIApp]:
+    """The application, with everything that it stands on open for as long as the block runs."""
+    config = env.read(WriteConfig)
+    limits = env.read(ImagingLimits)
+    async with AsyncExitStack() as rooms:
+        primary = await rooms.enter_async_context(open_primary(env.read(PrimaryConfig)))
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig)))
+        ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        yield observed_app(
+            routes(
+                upload=partial(
+                    upload,
+                    prober=partial(probe, limits=limits),
+                    objects=storage.objects,
+                    ledger=ledger,
+                    clock=utc_now,
+                    new_id=uuid_utils.compat.uuid7,
+                    new_token=new_delete_token,
+                ),
+                change=partial(change, ledger=ledger),
+                delete=partial(delete, ledger=ledger),
+                max_file_size=config.max_file_size,
+                dependencies=(
+                    Dependency("postgres primary", primary.ping),
+                    Dependency("shards", storage.objects.ping),
+                ),
+            )
+        )
+
+
+if __name__ == "__main__":
+    run(open_app)

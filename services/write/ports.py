@@ -1,0 +1,70 @@
+"""What the write service's use cases need from outside, as narrowly as they need it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import BinaryIO, Protocol
+from uuid import UUID
+
+from contracts.images import Image
+
+Clock = Callable[[], datetime]
+NewId = Callable[[], UUID]
+NewToken = Callable[[], str]
+
+
+class Probe(Protocol):
+    """What the header of a picture says. Lengths in pixels, as stored."""
+
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def frames(self) -> int: ...
+
+
+class Prober(Protocol):
+    """Reads a picture's header. Raises an `InvalidRequest` for anything that can't be taken."""
+
+    def __call__(self, file: BinaryIO) -> Probe: ...
+
+
+class Objects(Protocol):
+    """Where bytes are kept."""
+
+    async def put(self, key: str, body: BinaryIO, content_type: str) -> tuple[str, ...]:
+        """Stores all copies; returns the shards that hold them. Raises `Unavailable`."""
+        ...
+
+
+class Stored(Protocol):
+    """An image as the ledger has it, with what only its uploader can prove."""
+
+    @property
+    def image(self) -> Image: ...
+    @property
+    def delete_token_hash(self) -> bytes | None: ...
+
+
+class Committed(Protocol):
+    """An image as it is after a commit, and the position of that commit in the log."""
+
+    @property
+    def image(self) -> Image: ...
+    @property
+    def lsn(self) -> str: ...
+
+
+class Ledger(Protocol):
+    """The primary's truth. Each call writes the row and its event together, or neither.
+
+    Raises `Unavailable` when the primary can't be reached, `OutcomeUnknown` when it was lost during the commit.
+    """
+
+    async def insert(self, image: Image, *, delete_token_hash: bytes | None) -> Committed: ...
+
+    async def update(self, image_id: UUID, decide: Callable[[Stored], Image]) -> Committed: ...
+
+    async def delete(self, image_id: UUID, decide: Callable[[Stored], None]) -> Committed: ...

@@ -1,0 +1,48 @@
+"""What people may write about an image, whichever way it comes in: names, descriptions, tags.
+
+Text is kept for display and never used in a path, a query or a header as it stands. Control
+characters are dropped: PostgreSQL can't store NUL, and no name needs the others.
+"""
+
+import unicodedata
+
+from contracts.errors import InvalidField
+
+MAX_FILENAME = 1024
+MAX_DESCRIPTION = 4000
+MAX_TAGS = 50
+MAX_TAG = 64
+"""Limits in characters, and for tags in number: ample for people, a bound for everyone else."""
+
+UNNAMED = "unnamed"
+
+
+def filename(text: str) -> str:
+    """A name fit for display. Raises `InvalidField` when it is too long; a name of nothing becomes `unnamed`."""
+    return _within(_plain(text).strip() or UNNAMED, MAX_FILENAME, "filename")
+
+
+def description(text: str | None) -> str | None:
+    """A description, or None where there is nothing to say. Line breaks and tabs stay."""
+    return _within(_plain(text, keep="\n\t").strip(), MAX_DESCRIPTION, "description") or None if text else None
+
+
+def tags(words: list[str]) -> tuple[str, ...]:
+    """Tags in the order given, each once, without the empty ones."""
+    kept = tuple(dict.fromkeys(filter(None, (_plain(word).strip() for word in words))))
+    if len(kept) > MAX_TAGS:
+        raise InvalidField(f"An image can have {MAX_TAGS} tags at most.", field="tags", limit=MAX_TAGS)
+    for word in kept:
+        _within(word, MAX_TAG, "tags")
+    return kept
+
+
+def _plain(text: str, keep: str = "") -> str:
+    normal = unicodedata.normalize("NFC", text)
+    return "".join(c for c in normal if c in keep or unicodedata.category(c) not in ("Cc", "Cs"))
+
+
+def _within(text: str, limit: int, field: str) -> str:
+    if len(text) > limit:
+        raise InvalidField(f"The {field} can have {limit} characters at most.", field=field, limit=limit)
+    return text

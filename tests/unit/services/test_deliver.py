@@ -1,0 +1,70 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.errors import ThumbnailUnavailable, Unavailable
+from services.read.deliver import locate, negotiate, original, thumbnail
+from tests.unit import samples
+
+MADE = [samples.derivative("small", "image/webp", 4000), samples.derivative("small", "image/jpeg", 6000)]
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("", "image/jpeg"),
+        ("*/*", "image/jpeg"),
+        ("image/*", "image/jpeg"),
+        ("image/webp", "image/webp"),
+        ("image/avif,image/webp,image/apng,image/*,*/*;q=0.8", "image/webp"),
+        ("image/webp;q=0.3, image/jpeg", "image/jpeg"),
+        ("image/webp;q=0, */*", "image/jpeg"),
+        ("IMAGE/WEBP", "image/webp"),
+        ("text/html", "image/jpeg"),
+        ("image/webp;q=nonsense", "image/jpeg"),
+        (";;;,,,=", "image/jpeg"),
+    ],
+)
+def test_the_format_is_the_one_that_accept_prefers(accept, chosen):
+    """A modern format goes to clients that name it; everyone else gets the classic one."""
+    assert negotiate(MADE, accept).content_type == chosen
+
+
+@given(st.text(max_size=300))
+def test_any_accept_header_gets_some_format(accept):
+    """Nonsense never fails."""
+    assert negotiate(MADE, accept) in MADE
+
+
+def test_a_thumbnail_is_weakly_tagged_and_the_original_strongly():
+    """The original's tag is the hash of its bytes; a negotiated answer has a weak one."""
+    image = samples.ready_image()
+    assert original(image).tag == f'"{image.blob.sha256}"'
+    part = thumbnail(image, "medium", "image/webp")
+    assert part.tag.startswith('W/"')
+    assert part.negotiated
+    assert part.filename == "a.jpg.medium.webp"
+
+
+@pytest.mark.parametrize("variant", ["huge", "", "../small", "SMALL"])
+def test_a_size_that_is_not_made_is_unavailable(variant):
+    """Only the sizes of the list exist."""
+    with pytest.raises(ThumbnailUnavailable):
+        thumbnail(samples.ready_image(), variant, "*/*")
+
+
+def test_an_image_without_derivatives_has_no_thumbnail():
+    """While it is processed, or when it failed."""
+    with pytest.raises(ThumbnailUnavailable):
+        thumbnail(samples.image(), "small", "*/*")
+
+
+def test_when_every_copy_was_tried_it_says_so():
+    """The end of the attempts is a problem of ours, not of the caller's."""
+
+    class Nowhere:
+        def locate(self, key, placement, attempt):
+            return None
+
+    with pytest.raises(Unavailable):
+        locate(original(samples.ready_image()), 2, locator=Nowhere())

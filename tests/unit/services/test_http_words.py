@@ -1,0 +1,121 @@
+"""Headers and parameters that the services read and write."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar.datastructures import Headers
+
+from contracts.errors import InvalidField, InvalidRequest
+from services.read.http.conditions import http_date, unchanged
+from services.read.http.disposition import content_disposition
+from services.read.http.queries import read_asked
+from services.write.http.bodies import read_change, read_versions
+from tests.unit.samples import NOON
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, False),
+        ({"if-none-match": '"a"'}, True),
+        ({"if-none-match": 'W/"a"'}, True),
+        ({"if-none-match": '"b", "a"'}, True),
+        ({"if-none-match": "*"}, True),
+        ({"if-none-match": '"b"'}, False),
+        ({"if-none-match": '"b"', "if-modified-since": http_date(NOON)}, False),
+        ({"if-modified-since": http_date(NOON)}, True),
+        ({"if-modified-since": http_date(NOON - timedelta(seconds=1))}, False),
+        ({"if-modified-since": "yesterday"}, False),
+        ({"if-modified-since": "Sun, 06 Nov 1994 08:49:37 -0000"}, False),
+    ],
+)
+def test_what_the_client_has_is_good_when_its_tag_or_else_its_date_says_so(headers, expected):
+    """Tags outrank dates, as RFC 9110 has it."""
+    assert unchanged(Headers(headers), '"a"', NOON) is expected
+
+
+def test_dates_are_written_as_http_wants_them():
+    """IMF-fixdate, in GMT."""
+    assert http_date(datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)) == "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("a.jpg", 'inline; filename="a.jpg"'),
+        ("../../etc/passwd", 'inline; filename="passwd"'),
+        ("C:\\photos\\b.png", 'inline; filename="b.png"'),
+        ('say "hi".png', "inline; filename=\"say _hi_.png\"; filename*=UTF-8''say%20%22hi%22.png"),
+        ("日本.png", "inline; filename=\"__.png\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC.png"),
+        ("/", 'inline; filename="image"'),
+    ],
+)
+def test_a_download_has_the_images_name_and_nothing_that_breaks_the_header(name, value):
+    """One path segment, twice: plain and encoded."""
+    assert content_disposition(name, download=False) == value
+
+
+@given(st.text(max_size=400))
+def test_no_name_can_break_out_of_the_header(name):
+    """Whatever the name, the header is one line of printable ASCII with one quoted string."""
+    value = content_disposition(name, download=True)
+    assert value.isascii()
+    assert value.isprintable()
+    assert value.count('"') == 2
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "1000", "-1", "1.5", "abc", "٣", " 5", "9" * 40])
+def test_a_limit_outside_1_to_100_is_refused(limit):
+    """It is not guessed what was meant."""
+    with pytest.raises(InvalidRequest):
+        read_asked(limit, None, None, None)
+
+
+def test_a_list_is_asked_for_with_limits_tags_and_type():
+    """Tags are separated by commas; empty parameters count as not given."""
+    asked = read_asked("7", "", "cat, dog,,cat", "image/png")
+    assert (asked.limit, asked.after, asked.tags, asked.content_type) == (7, None, ("cat", "dog"), "image/png")
+    assert read_asked(None, None, None, "").limit == 50
+
+
+@pytest.mark.parametrize("text", ["a\0b", "x" * 5000])
+def test_a_filter_that_can_not_be_meant_is_refused(text):
+    """PostgreSQL would choke on NUL."""
+    with pytest.raises(InvalidRequest):
+        read_asked(None, None, text, None)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"{}{}"])
+def test_a_body_that_is_no_json_is_an_invalid_request(body):
+    """It is told apart from JSON with the wrong values."""
+    with pytest.raises(InvalidRequest) as refusal:
+        read_change(body)
+    assert refusal.type is InvalidRequest
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b'{"filename": 5}', b'{"tags": "a"}', b'{"color": "red"}', b"null", b"[" * 100_000]
+)
+def test_a_change_that_can_not_be_taken_is_an_invalid_field(body):
+    """Wrong types, unknown fields, nothing at all, and nesting without end."""
+    with pytest.raises(InvalidField):
+        read_change(body)
+
+
+def test_a_change_names_what_is_new_and_leaves_out_the_rest():
+    """Null clears a description."""
+    change = read_change(b'{"description": null, "tags": ["b", "a", "b"]}')
+    assert change.description is None
+    assert change.tags == ("b", "a")
+    assert not isinstance(change.filename, str)
+
+
+@pytest.mark.parametrize(
+    ("header", "versions"),
+    [(None, None), ("*", None), ('"3"', {3}), ('"3", W/"4"', {3, 4}), ("3", set()), ('"x"', set()), ("", set())],
+)
+def test_if_match_allows_the_versions_it_names(header, versions):
+    """A tag that is none of ours allows nothing."""
+    assert read_versions(header) == versions

@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.errors import InvalidField
+from services.write import words
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../etc/passwd", "../../etc/passwd"),
+        ("a\0b.jpg", "ab.jpg"),
+        ("line\r\nbreak.jpg", "linebreak.jpg"),
+        ("日本の写真 🌸.png", "日本の写真 🌸.png"),
+        ("e\u0301.jpg", "é.jpg"),
+        ("  ", "unnamed"),
+        ("", "unnamed"),
+        ("x" * 300, "x" * 300),
+    ],
+)
+def test_a_filename_is_kept_for_display_without_what_can_not_be_shown(sent, kept):
+    """Names stay as people wrote them, less control characters."""
+    assert words.filename(sent) == kept
+
+
+def test_a_filename_beyond_the_limit_is_refused_and_the_limit_named():
+    """The refusal names the field and its limit."""
+    with pytest.raises(InvalidField) as refusal:
+        words.filename("x" * (words.MAX_FILENAME + 1))
+    assert refusal.value.details == {"field": "filename", "limit": words.MAX_FILENAME}
+
+
+def test_a_description_keeps_its_lines_and_an_empty_one_is_none():
+    """Line breaks are part of a description; nothing but space is no description."""
+    assert words.description(" two\nlines\t\0 ") == "two\nlines"
+    assert words.description(" \n ") is None
+    assert words.description(None) is None
+
+
+def test_tags_are_trimmed_and_each_is_kept_once_in_order():
+    """Order is the caller's, repetition is dropped."""
+    assert words.tags([" b ", "a", "", "b", " "]) == ("b", "a")
+
+
+@pytest.mark.parametrize("tags", [["x" * (words.MAX_TAG + 1)], [str(n) for n in range(words.MAX_TAGS + 1)]])
+def test_tags_beyond_the_limits_are_refused(tags):
+    """Too long a tag and too many tags are both refused."""
+    with pytest.raises(InvalidField):
+        words.tags(tags)
+
+
+@given(st.text(max_size=200))
+def test_whatever_is_sent_what_is_kept_can_be_stored_and_stays_as_it_is(text):
+    """No kept name holds NUL or a lone surrogate, and keeping it again changes nothing."""
+    kept = words.filename(text)
+    assert "\0" not in kept
+    kept.encode()
+    assert words.filename(kept) == kept
