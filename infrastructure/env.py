@@ -6,7 +6,7 @@ A room declares a `msgspec.Struct` whose fields carry the variable's name, for e
 
 import os
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -28,11 +28,15 @@ def read(config: type[C], environ: Mapping[str, str] | None = None) -> C:
     for field in msgspec.structs.fields(config):
         text = source.get(field.encode_name, "").strip()
         if text:
-            values[field.encode_name] = _split(text) if get_origin(field.type) is tuple else text
+            values[field.encode_name] = _split(text) if _is_tuple(field.type) else text
     try:
         return msgspec.convert(values, config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(str(error))) from None
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(get_args(kind)[0] if get_origin(kind) is Annotated else kind) is tuple
 
 
 def _split(text: str) -> list[str]:

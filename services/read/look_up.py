@@ -1,5 +1,6 @@
 """Finding one image: memory, then the shared cache, then the replica."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
@@ -15,34 +16,49 @@ _decode = msgspec.json.Decoder(Image).decode
 
 
 async def look_up(
-    image_id: str, principal: Principal, *, memory: Memory, shared: SharedCache, catalogue: Catalogue
+    image_id: str,
+    principal: Principal,
+    *,
+    memory: Memory,
+    shared: SharedCache,
+    catalogue: Catalogue,
+    attached: Callable[[], bool],
 ) -> Remembered:
     """The image under this id, with its answer ready.
+
+    What is remembered is believed only while `attached` says that events are heard: nobody else would tell
+    that it has become old. Otherwise the base is asked.
 
     Raises `ImageNotFound` for what is not there, what is deleted, what the caller may not see and what is no
     id at all: they look alike. Raises `Unavailable` when it takes the replica and there is none.
     """
-    found = memory.get(image_id)
-    if found is None:
-        known = _parse(image_id)
-        found = memory.get(str(known)) or await _fetch(known, memory, shared, catalogue)
+    if attached():
+        found = memory.get(image_id) or await _fetch(_parse(image_id), memory, shared, catalogue)
+    else:
+        found = prepare(await _select(_parse(image_id), catalogue))
     if found.image.visibility is Visibility.PRIVATE and found.image.owner_id != principal.user_id:
         raise ImageNotFound
     return found
 
 
 async def _fetch(image_id: UUID, memory: Memory, shared: SharedCache, catalogue: Catalogue) -> Remembered:
-    """Asks the shared cache and the base. While no events are heard only the base is believed."""
-    image = await _cached(image_id, shared) if memory.attached else None
+    known = memory.get(str(image_id))  # the caller may have spelt the id in another way
+    if known is not None:
+        return known
+    image = await _cached(image_id, shared)
     if image is None:
-        image = await catalogue.select_image(image_id)
-        if image is None:
-            raise ImageNotFound
-        if memory.attached:
-            await shared.put(image_id, image.version, _encode(image))
+        image = await _select(image_id, catalogue)
+        await shared.put(image_id, image.version, _encode(image))
     found = prepare(image)
     memory.remember(found)
     return found
+
+
+async def _select(image_id: UUID, catalogue: Catalogue) -> Image:
+    image = await catalogue.select_image(image_id)
+    if image is None:
+        raise ImageNotFound
+    return image
 
 
 async def _cached(image_id: UUID, shared: SharedCache) -> Image | None:

@@ -28,7 +28,7 @@ from services.read.list_images import list_images
 from services.read.look_up import look_up
 from services.read.memory import Memory
 from services.shared.apps import observed_app
-from services.shared.health import Dependency
+from services.shared.health import Dependency, holds
 from services.shared.running import background, run
 
 
@@ -39,7 +39,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
     async with AsyncExitStack() as rooms:
         replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
         shared = await rooms.enter_async_context(open_cache(env.read(RedisConfig)))
-        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig)))
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), reads_only=True))
         nats = await rooms.enter_async_context(open_nats(env.read(NatsConfig), consumers=()))
 
         memory = Memory(config.memory_bytes)
@@ -49,23 +49,27 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             follow(
                 nats,
                 lambda delivery: follower.hear(delivery.event.image),
-                on_attached=memory.attach,
-                on_detached=memory.detach,
+                on_gap=memory.clear,
             )
         )
 
         catalogue = Catalogue(replica)
         yield observed_app(
             routes(
-                look_up=partial(look_up, memory=memory, shared=shared, catalogue=catalogue),
+                look_up=partial(
+                    look_up, memory=memory, shared=shared, catalogue=catalogue, attached=lambda: tail.is_attached
+                ),
                 list_images=partial(list_images, catalogue=catalogue),
                 locate=partial(locate, locator=storage.locator),
                 max_age=config.max_age,
                 dependencies=(
                     Dependency("postgres replica", replica.ping),
                     Dependency("redis", shared.ping, essential=False),
-                    Dependency("nats", tail.check, essential=False),
-                    Dependency("shards", storage.objects.ping, essential=False),
+                    Dependency("nats", holds(lambda: tail.is_attached), essential=False),
+                    *(
+                        Dependency(f"shard {name}", shard.ping, essential=False)
+                        for name, shard in storage.shards.items()
+                    ),
                 ),
             )
         )

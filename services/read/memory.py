@@ -3,9 +3,6 @@
 Three things may happen to an id in any order: it is looked up in the base, which may lag; the
 answer is remembered; an event tells of a newer version. `forget` therefore leaves a floor behind, and
 `remember` refuses what is below it, so a slow look-up can't put an old image back.
-
-While the service hears no events it is detached: it remembers nothing and knows nothing, because
-nobody would tell it that an answer has become old.
 """
 
 from collections import OrderedDict
@@ -43,23 +40,12 @@ class Memory:
         self._bytes = 0
         self._entries: OrderedDict[str, Remembered] = OrderedDict()
         self._floors: OrderedDict[str, int] = OrderedDict()
-        self._attached = False
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    @property
-    def attached(self) -> bool:
-        """Whether events are heard, so that remembering is safe."""
-        return self._attached
-
-    def attach(self) -> None:
-        """Events are heard from now on."""
-        self._attached = True
-
-    def detach(self) -> None:
-        """Events are no longer heard: everything is forgotten until `attach`."""
-        self._attached = False
+    def clear(self) -> None:
+        """Events were missed: nothing that is remembered can be believed any more."""
         self._entries.clear()
         self._bytes = 0
 
@@ -71,9 +57,9 @@ class Memory:
         return entry
 
     def remember(self, entry: Remembered) -> None:
-        """Keeps an image, unless a newer version is known of or nothing may be remembered."""
+        """Keeps an image, unless a newer version is known of."""
         image_id = str(entry.image.id)
-        if not self._attached or entry.image.version < self._floors.get(image_id, 0):
+        if entry.image.version < self._floors.get(image_id, 0):
             return
         self._drop(image_id)
         self._entries[image_id] = entry

@@ -9,6 +9,7 @@ import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 
+from contracts.errors import Unavailable
 from infrastructure.telemetry import metrics
 from services.shared.answers import Answer, json_answer
 
@@ -38,6 +39,16 @@ class Report(msgspec.Struct, frozen=True):
     status: Health
     service: str
     dependencies: dict[str, str]
+
+
+def holds(condition: Callable[[], bool]) -> Callable[[], Awaitable[None]]:
+    """A check that passes while the condition holds."""
+
+    async def check() -> None:
+        if not condition():
+            raise Unavailable
+
+    return check
 
 
 async def examine(service: str, dependencies: tuple[Dependency, ...]) -> Report:

@@ -3,10 +3,11 @@
 import asyncio
 from uuid import UUID
 
+from contracts.errors import ObjectMissing
 from contracts.events import Event
 from contracts.images import Derivative, Failure
 from contracts.variants import derivative_key
-from services.worker.ports import Ledger, Objects, Picture, Render
+from services.worker.ports import Ledger, Objects, Picture, Render, Rendered
 
 
 async def derive(event: Event, *, objects: Objects, render: Render, ledger: Ledger) -> None:
@@ -16,19 +17,33 @@ async def derive(event: Event, *, objects: Objects, render: Render, ledger: Ledg
     Raises `Unavailable` when something is not there for now.
     """
     blob = event.image.blob
-    original = await objects.get(blob.key, blob.placement, sha256=blob.sha256)
-    rendered = await render(original, blob.content_type)
+    try:
+        original = await objects.get(blob.key, blob.placement, sha256=blob.sha256)
+    except ObjectMissing:
+        if not await ledger.has_blob(blob.id):
+            return  # erased before its turn came
+        raise
+    rendered = await render(original, blob)
     if isinstance(rendered, Failure):
         await ledger.record_failed(blob.id, rendered)
         return
     derivatives = await asyncio.gather(*(_store(blob.id, picture, objects) for picture in rendered.pictures))
+    await _record(blob.id, tuple(derivatives), rendered, objects, ledger)
+
+
+async def _record(
+    blob_id: UUID, derivatives: tuple[Derivative, ...], rendered: Rendered, objects: Objects, ledger: Ledger
+) -> None:
+    """Records the derivatives; those of a blob that was erased meanwhile are deleted, for nobody else knows of them."""
     await ledger.record_ready(
-        blob.id,
-        derivatives=tuple(derivatives),
+        blob_id,
+        derivatives=derivatives,
         placeholder=rendered.placeholder,
         dominant_color=rendered.dominant_color,
         perceptual_hash=rendered.perceptual_hash,
     )
+    if not await ledger.has_blob(blob_id):
+        await asyncio.gather(*(objects.delete(made.key, made.placement) for made in derivatives))
 
 
 async def _store(blob_id: UUID, picture: Picture, objects: Objects) -> Derivative:

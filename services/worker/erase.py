@@ -12,15 +12,15 @@ logger = logging.getLogger(__name__)
 async def erase(event: Event, *, objects: Objects, ledger: Ledger) -> None:
     """Deletes a blob's objects, then its rows, once no image needs it.
 
-    The ledger is asked first and again at the end, under a lock. Objects go before rows: a crash in between
-    leaves rows that say what is still to be done, and deleting what is not there is success. Raises `Unavailable`.
+    Objects go before rows: a crash in between leaves rows that say what is still to be done, and deleting what is
+    not there is success. The ledger is asked again at the end, under a lock: when derivatives were recorded
+    meanwhile, their objects go too. Raises `Unavailable`.
     """
-    blob = await ledger.select_unwanted(event.image.blob.id)
-    if blob is None:
-        return
-    stored = [(blob.key, blob.placement), *((made.key, made.placement) for made in blob.derivatives)]
-    await asyncio.gather(*(objects.delete(key, placement) for key, placement in stored))
-    await ledger.erase(blob.id)
+    while blob := await ledger.select_unwanted(event.image.blob.id):
+        stored = [(blob.key, blob.placement), *((made.key, made.placement) for made in blob.derivatives)]
+        await asyncio.gather(*(objects.delete(key, placement) for key, placement in stored))
+        if await ledger.erase(blob):
+            return
 
 
 async def leave_behind(event: Event) -> None:

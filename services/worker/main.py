@@ -10,13 +10,15 @@ from datetime import timedelta
 from functools import partial
 
 import uuid_utils.compat
-from infrastructure.imaging.fence import open_fence
 from litestar.types import ASGIApp
 
 from contracts import subjects
 from contracts.events import Event
+from contracts.images import Blob, Failure
 from infrastructure import env
 from infrastructure.imaging.config import FenceConfig
+from infrastructure.imaging.fence import open_fence
+from infrastructure.imaging.rendered import Rendered, Undecodable
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import open_nats
 from infrastructure.nats.delivery import Delivery
@@ -30,7 +32,7 @@ from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
 from services.shared.apps import observed_app
 from services.shared.clock import utc_now
-from services.shared.health import Dependency, health_routes
+from services.shared.health import Dependency, health_routes, holds
 from services.shared.running import background, run
 from services.worker.config import WorkerConfig
 from services.worker.derive import derive, give_up
@@ -56,11 +58,17 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         async def publish(row: OutboxRow) -> None:
             await publisher.publish(row.type, row.id, row.payload, row.lsn)
 
+        async def render(data: bytes, blob: Blob) -> Rendered | Failure:
+            try:
+                return await fence.render(data, blob.content_type, pixels=blob.width * blob.height, frames=blob.frames)
+            except Undecodable as error:
+                return Failure(error.code, error.message)
+
         await rooms.enter_async_context(
             consume(
                 nats,
                 subjects.DERIVE,
-                _done_after(partial(derive, objects=storage.objects, render=fence.render, ledger=ledger)),
+                _done_after(partial(derive, objects=storage.objects, render=render, ledger=ledger)),
                 concurrency=config.derive_concurrency,
                 on_exhausted=_told(partial(give_up, ledger=ledger)),
             )
@@ -85,8 +93,8 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 "worker",
                 (
                     Dependency("postgres primary", primary.ping),
-                    Dependency("nats", nats.ping),
-                    Dependency("shards", storage.objects.ping),
+                    Dependency("nats", holds(lambda: nats.is_connected)),
+                    Dependency("storage", holds(lambda: storage.objects.is_writable)),
                 ),
             )
         )

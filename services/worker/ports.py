@@ -94,9 +94,9 @@ class Rendered(Protocol):
 
 
 class Render(Protocol):
-    """Decodes and renders outside of this process. Gives the failure for a picture that can't be rendered."""
+    """Decodes and renders an original outside of this process. Gives the failure where that can't be done."""
 
-    def __call__(self, data: bytes, content_type: str) -> Awaitable[Rendered | Failure]: ...
+    def __call__(self, data: bytes, blob: Blob) -> Awaitable[Rendered | Failure]: ...
 
 
 class Ledger(Protocol):
@@ -118,4 +118,8 @@ class Ledger(Protocol):
         """The blob as it is recorded now, if it is there and no image needs it any more."""
         ...
 
-    async def erase(self, blob_id: UUID) -> bool: ...
+    async def has_blob(self, blob_id: UUID) -> bool: ...
+
+    async def erase(self, blob: Blob) -> bool:
+        """True when the rows are gone; False when they are needed, or name derivatives that `blob` does not."""
+        ...

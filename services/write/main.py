@@ -20,7 +20,7 @@ from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
 from services.shared.apps import observed_app
 from services.shared.clock import utc_now
-from services.shared.health import Dependency
+from services.shared.health import Dependency, holds
 from services.shared.running import run
 from services.write.change import change
 from services.write.config import WriteConfig
@@ -55,7 +55,11 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 max_file_size=config.max_file_size,
                 dependencies=(
                     Dependency("postgres primary", primary.ping),
-                    Dependency("shards", storage.objects.ping),
+                    Dependency("storage", holds(lambda: storage.objects.is_writable)),
+                    *(
+                        Dependency(f"shard {name}", shard.ping, essential=False)
+                        for name, shard in storage.shards.items()
+                    ),
                 ),
             )
         )

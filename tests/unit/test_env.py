@@ -12,7 +12,7 @@ class Config(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...] = msgspec.field(name="CHITRAM_HOSTS")
     copies: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_COPIES", default=2)
     tls: bool = msgspec.field(name="CHITRAM_TLS", default=False)
-    ports: tuple[int, ...] = msgspec.field(name="CHITRAM_PORTS", default=())
+    ports: Annotated[tuple[int, ...], msgspec.Meta(max_length=9)] = msgspec.field(name="CHITRAM_PORTS", default=())
 
 
 def test_absent_and_empty_variables_leave_the_defaults():

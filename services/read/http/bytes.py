@@ -12,7 +12,7 @@ from litestar import Request
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from contracts.images import Image, Visibility
 from contracts.variants import DEFAULT_VARIANT
@@ -33,7 +33,7 @@ READING = [HttpMethod.GET, HttpMethod.HEAD]
 
 BYTES = {200: ResponseSpec(bytes, media_type="image/*", description="The bytes, sent by nginx")}
 
-Download = Annotated[bool, Parameter(required=False, description="1 to get it as an attachment")]
+Download = Annotated[bool, QueryParameter(required=False, description="1 to get it as an attachment")]
 
 
 def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRouteHandler]:
@@ -57,7 +57,7 @@ def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRout
         summary="A picture's bytes",
         tags=["images"],
     )
-    async def get_file(request: Request[Any, Any, Any], image_id: str, download: Download = False) -> Answer:
+    async def get_file(request: Request[Any, Any, Any], image_id: FromPath[str], download: Download = False) -> Answer:
         image = await image_of(request, image_id)
         return send(request, image, original(image), download)
 
@@ -69,7 +69,7 @@ def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRout
         tags=["images"],
     )
     async def get_variant(
-        request: Request[Any, Any, Any], image_id: str, variant: str, download: Download = False
+        request: Request[Any, Any, Any], image_id: FromPath[str], variant: FromPath[str], download: Download = False
     ) -> Answer:
         image = await image_of(request, image_id)
         return send(request, image, thumbnail(image, variant, request.headers.get("accept", "")), download)
@@ -81,7 +81,9 @@ def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRout
         summary=f"The {DEFAULT_VARIANT} thumbnail",
         tags=["images"],
     )
-    async def get_thumbnail(request: Request[Any, Any, Any], image_id: str, download: Download = False) -> Answer:
+    async def get_thumbnail(
+        request: Request[Any, Any, Any], image_id: FromPath[str], download: Download = False
+    ) -> Answer:
         image = await image_of(request, image_id)
         return send(request, image, thumbnail(image, DEFAULT_VARIANT, request.headers.get("accept", "")), download)
 

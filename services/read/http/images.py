@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from contracts.images import ImagePage, ImageView
 from contracts.principals import Principal
@@ -36,7 +36,7 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
         summary="A picture's view",
         tags=["images"],
     )
-    async def get_image(request: Request[Any, Any, Any], image_id: str) -> Answer:
+    async def get_image(request: Request[Any, Any, Any], image_id: FromPath[str]) -> Answer:
         found = await look_up(image_id, identify(request))
         headers = [JSON, (b"etag", found.tag), REVALIDATE]
         if unchanged(request.headers, found.tag.decode()):
@@ -52,11 +52,17 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
     async def get_images(
         request: Request[Any, Any, Any],
         limit: Annotated[
-            str | None, Parameter(required=False, description=f"1 to {MAX_LIMIT}, else {DEFAULT_LIMIT}")
+            str | None, QueryParameter(required=False, description=f"1 to {MAX_LIMIT}, else {DEFAULT_LIMIT}")
         ] = None,
-        cursor: Annotated[str | None, Parameter(required=False, description="`next_cursor` of the page before")] = None,
-        tags: Annotated[str | None, Parameter(required=False, description="All of these, separated by commas")] = None,
-        content_type: Annotated[str | None, Parameter(required=False, description="`image/jpeg` for example")] = None,
+        cursor: Annotated[
+            str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
+        ] = None,
+        tags: Annotated[
+            str | None, QueryParameter(required=False, description="All of these, separated by commas")
+        ] = None,
+        content_type: Annotated[
+            str | None, QueryParameter(required=False, description="`image/jpeg` for example")
+        ] = None,
     ) -> Answer:
         page = await list_images(read_asked(limit, cursor, tags, content_type), identify(request))
         return json_answer(200, page, [REVALIDATE])

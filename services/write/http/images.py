@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Request, delete, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from contracts.errors import ImageNotFound
 from contracts.images import Image, ImageView, UploadedView, image_path, view, view_fields
@@ -27,15 +27,17 @@ DeleteCase = Callable[..., Awaitable[None]]
 
 DeleteToken = Annotated[
     str | None,
-    Parameter(header="X-Delete-Token", required=False, description="The token that the upload answered with."),
+    HeaderParameter(name="X-Delete-Token", required=False, description="The token that the upload answered with."),
 ]
 TokenInQuery = Annotated[
     str | None,
-    Parameter(query="delete_token", required=False, description="The same as X-Delete-Token."),
+    QueryParameter(name="delete_token", required=False, description="The same as X-Delete-Token."),
 ]
 IfMatch = Annotated[
     str | None,
-    Parameter(header="If-Match", required=False, description="The version that the change was made for, as in ETag."),
+    HeaderParameter(
+        name="If-Match", required=False, description="The version that the change was made for, as in ETag."
+    ),
 ]
 
 
@@ -64,7 +66,7 @@ def image_routes(
         tags=["images"],
     )
     async def patch_image(
-        request: Request[Any, Any, Any], image_id: str, token: DeleteToken = None, if_match: IfMatch = None
+        request: Request[Any, Any, Any], image_id: FromPath[str], token: DeleteToken = None, if_match: IfMatch = None
     ) -> Answer:
         wanted: Change = read_change(await request.body())
         image = await change(_known(image_id), wanted, identify(request), token=token, versions=read_versions(if_match))
@@ -72,7 +74,10 @@ def image_routes(
 
     @delete("/api/v1/images/{image_id:str}", summary="Delete a picture", tags=["images"])
     async def delete_by_id(
-        request: Request[Any, Any, Any], image_id: str, token: DeleteToken = None, in_query: TokenInQuery = None
+        request: Request[Any, Any, Any],
+        image_id: FromPath[str],
+        token: DeleteToken = None,
+        in_query: TokenInQuery = None,
     ) -> None:
         await delete_image(_known(image_id), identify(request), token=token or in_query)
 
