@@ -23,17 +23,18 @@ async def look_up(
     shared: SharedCache,
     catalogue: Catalogue,
     attached: Callable[[], bool],
+    ttl: float,
 ) -> Remembered:
     """The image under this id, with its answer ready.
 
     What is remembered is believed only while `attached` says that events are heard: nobody else would tell
-    that it has become old. Otherwise the base is asked.
+    that it has become old. Otherwise the base is asked. `ttl` is how many seconds the shared cache keeps an image.
 
     Raises `ImageNotFound` for what is not there, what is deleted, what the caller may not see and what is no
     id at all: they look alike. Raises `Unavailable` when it takes the replica and there is none.
     """
     if attached():
-        found = memory.get(image_id) or await _fetch(_parse(image_id), memory, shared, catalogue)
+        found = memory.get(image_id) or await _fetch(_parse(image_id), memory, shared, catalogue, ttl)
     else:
         found = prepare(await _select(_parse(image_id), catalogue))
     if found.image.visibility is Visibility.PRIVATE and found.image.owner_id != principal.user_id:
@@ -41,14 +42,14 @@ async def look_up(
     return found
 
 
-async def _fetch(image_id: UUID, memory: Memory, shared: SharedCache, catalogue: Catalogue) -> Remembered:
+async def _fetch(image_id: UUID, memory: Memory, shared: SharedCache, catalogue: Catalogue, ttl: float) -> Remembered:
     known = memory.get(str(image_id))  # the caller may have spelt the id in another way
     if known is not None:
         return known
     image = await _cached(image_id, shared)
     if image is None:
         image = await _select(image_id, catalogue)
-        await shared.put(image_id, image.version, _encode(image))
+        await shared.put(image_id, image.version, _encode(image), ttl)
     found = prepare(image)
     memory.remember(found)
     return found

@@ -57,7 +57,12 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         yield observed_app(
             routes(
                 look_up=partial(
-                    look_up, memory=memory, shared=shared, catalogue=catalogue, attached=lambda: tail.is_attached
+                    look_up,
+                    memory=memory,
+                    shared=shared,
+                    catalogue=catalogue,
+                    attached=lambda: tail.is_attached,
+                    ttl=config.cache_ttl,
                 ),
                 list_images=partial(list_images, catalogue=catalogue),
                 locate=partial(locate, locator=storage.locator),

@@ -27,8 +27,8 @@ class SharedCache(Protocol):
 
     async def get(self, image_id: UUID) -> bytes | None: ...
 
-    async def put(self, image_id: UUID, version: int, data: bytes) -> None:
-        """Keeps `data` unless a newer version, or word of a deletion, came before it."""
+    async def put(self, image_id: UUID, version: int, data: bytes, ttl: float) -> None:
+        """Keeps `data` for `ttl` seconds unless a newer version, or word of a deletion, came before it."""
         ...
 
     async def forget(self, image_id: UUID, version: int) -> None:

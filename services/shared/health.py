@@ -9,7 +9,6 @@ import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 
-from contracts.errors import Unavailable
 from infrastructure.telemetry import metrics
 from services.shared.answers import Answer, json_answer
 
@@ -26,7 +25,10 @@ class Health(StrEnum):
 
 
 class Dependency(msgspec.Struct, frozen=True):
-    """Something a service stands on. `check` raises when it is not there; without an essential one no work is done."""
+    """Something a service stands on. `check` raises or gives False when it is not there.
+
+    Without an essential dependency no work can be done, without the others less well.
+    """
 
     name: str
     check: Callable[[], Awaitable[object]]
@@ -41,12 +43,11 @@ class Report(msgspec.Struct, frozen=True):
     dependencies: dict[str, str]
 
 
-def holds(condition: Callable[[], bool]) -> Callable[[], Awaitable[None]]:
+def holds(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
     """A check that passes while the condition holds."""
 
-    async def check() -> None:
-        if not condition():
-            raise Unavailable
+    async def check() -> bool:
+        return condition()
 
     return check
 
@@ -62,10 +63,10 @@ async def examine(service: str, dependencies: tuple[Dependency, ...]) -> Report:
 async def _state(dependency: Dependency) -> str:
     try:
         async with asyncio.timeout(DEADLINE):
-            await dependency.check()
+            there = await dependency.check() is not False
     except Exception:  # noqa: BLE001 - whatever goes wrong in a check means the same: it is not there
-        return "down"
-    return "ok"
+        there = False
+    return "ok" if there else "down"
 
 
 def health_routes(service: str, dependencies: tuple[Dependency, ...]) -> list[HTTPRouteHandler]:

@@ -31,7 +31,9 @@ FAILED_ATTEMPT = "x-chitram-failed-attempt"
 
 READING = [HttpMethod.GET, HttpMethod.HEAD]
 
-BYTES = {200: ResponseSpec(bytes, media_type="image/*", description="The bytes, sent by nginx")}
+BYTES = {
+    200: ResponseSpec(bytes, generate_examples=False, media_type="image/*", description="The bytes, sent by nginx")
+}
 
 Download = Annotated[bool, QueryParameter(required=False, description="1 to get it as an attachment")]
 

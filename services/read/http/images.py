@@ -32,7 +32,7 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
     @route(
         "/api/v1/images/{image_id:str}",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
-        responses={200: ResponseSpec(ImageView)},
+        responses={200: ResponseSpec(ImageView, generate_examples=False)},
         summary="A picture's view",
         tags=["images"],
     )
@@ -45,7 +45,7 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
 
     @get(
         "/api/v1/images",
-        responses={200: ResponseSpec(ImagePage)},
+        responses={200: ResponseSpec(ImagePage, generate_examples=False)},
         summary="Public pictures, newest first",
         tags=["images"],
     )

@@ -50,7 +50,7 @@ def image_routes(
         "/api/v1/images/upload",
         request_max_body_size=None,  # the form's reader has limits of its own
         operation_class=UploadOperation,
-        responses={201: ResponseSpec(UploadedView, description="Durable; thumbnails follow")},
+        responses={201: ResponseSpec(UploadedView, generate_examples=False, description="Durable; thumbnails follow")},
         summary="Upload a picture",
         tags=["images"],
     )
@@ -61,7 +61,7 @@ def image_routes(
     @patch(
         "/api/v1/images/{image_id:str}",
         operation_class=ChangeOperation,
-        responses={200: ResponseSpec(ImageView, description="As it is now")},
+        responses={200: ResponseSpec(ImageView, generate_examples=False, description="As it is now")},
         summary="Change what is said about a picture",
         tags=["images"],
     )

@@ -1,0 +1,59 @@
+"""What the API has promised stays promised."""
+
+import json
+
+import pytest
+
+from services.cli.openapi import TARGET, generate
+
+VIEW = """
+id filename content_type file_size width height frames checksum status visibility owner_id description tags created_at
+updated_at expires_at deleted_at version placeholder dominant_color metadata metadata_stripped url thumbnail_ready
+thumbnail_url thumbnails failure
+""".split()
+
+OPERATIONS = [
+    ("post", "/api/v1/images/upload"),
+    ("get", "/api/v1/images"),
+    *((method, "/api/v1/images/{image_id}") for method in ("get", "head", "patch", "delete")),
+    *((method, "/api/v1/images/{image_id}/file") for method in ("get", "head")),
+    *((method, "/api/v1/images/{image_id}/thumbnail") for method in ("get", "head")),
+    *((method, "/api/v1/images/{image_id}/thumbnails/{variant}") for method in ("get", "head")),
+    ("get", "/health"),
+]
+
+
+@pytest.fixture(scope="module")
+def document():
+    """The document as the services would answer with it now."""
+    return json.loads(generate())
+
+
+def test_the_document_that_stands_is_what_the_services_answer_with():
+    """`make openapi` was run after the last change of a route."""
+    assert generate() == TARGET.read_bytes()
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_every_promised_operation_is_there_and_tells_of_its_problems(document, method, path):
+    """Each has an answer for success, and problem documents for everything else."""
+    responses = document["paths"][path][method]["responses"]
+    assert any(status.startswith("2") for status in responses)
+    assert "application/problem+json" in responses["default"]["content"]
+
+
+def test_a_view_has_all_promised_fields(document):
+    """More may come, none may go."""
+    assert set(VIEW) <= set(document["components"]["schemas"]["ImageView"]["properties"])
+
+
+def test_the_upload_form_is_described(document):
+    """Its file is required."""
+    body = document["paths"]["/api/v1/images/upload"]["post"]["requestBody"]
+    assert body["content"]["multipart/form-data"]["schema"]["required"] == ["file"]
+
+
+def test_every_operation_has_its_own_id(document):
+    """Generated clients name their functions after them."""
+    ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(ids) == len(set(ids))
