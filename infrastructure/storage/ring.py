@@ -1,0 +1,88 @@
+"""Consistent hashing: which shards an object belongs on. Pure; nothing here reads a clock or a socket.
+
+The hash never changes, so that every version, machine and language agrees. A place on the ring is
+the upper 48 bits of a 64-bit big-endian word:
+
+- a shard's points are the places in BLAKE2b-512("<name>#<block>"), eight words to a block, `POINTS`
+  of them for each unit of its weight;
+- a key's place is the one in BLAKE2b-64(key);
+- the owners of a key are the first distinct shards at or after its place, going round; points that
+  coincide are in the order of their shards' names.
+"""
+
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+
+POINTS = 8192
+"""Points for a weight of 1. Shares then differ from the ideal by 1.1 % (standard deviation), so all
+of 64 equal shards stay within 5 %. A shard takes 64 kB, and 64 of them 0.3 s to build."""
+
+_PER_BLOCK = 8
+_RANK = 0xFFFF
+"""The bits of a word that hold a shard's rank among the names; the others hold a place."""
+
+
+class Ring:
+    """Built once from shard names and their weights, then never changed."""
+
+    def __init__(self, weights: Mapping[str, int], *, points: int = POINTS) -> None:
+        """Takes weights of 1 or more; `points` is for tests, and a multiple of 8."""
+        if not weights or min(weights.values()) < 1:
+            raise ValueError("a ring needs at least one shard, and weights of 1 or more")
+        self._names = tuple(sorted(weights))
+        places: list[int] = []
+        for rank, name in enumerate(self._names):
+            # The place above, the shard's rank below: sorted by place, and the owner is read from the word itself.
+            places += [word & ~_RANK | rank for word in _words(name, weights[name] * points)]
+        places.sort()
+        self._places = array("Q", places)
+        self.fingerprint = _fingerprint(weights, points)
+
+    def owners(self, key: str, copies: int) -> tuple[str, ...]:
+        """The shards for `copies` copies of a key, best first; all of them when there are fewer."""
+        places, names = self._places, self._names
+        step = bisect_left(places, place(key)) - len(places)  # a negative index goes round
+        found = [names[places[step] & _RANK]]
+        wanted = min(copies, len(names))
+        while len(found) < wanted:
+            step += 1
+            name = names[places[step] & _RANK]
+            if name not in found:
+                found.append(name)
+        return tuple(found)
+
+    def walk(self, key: str) -> Iterator[str]:
+        """Every shard once, in the order in which a key would like them."""
+        places = self._places
+        seen: set[int] = set()
+        start = bisect_left(places, place(key))
+        for step in range(start - len(places), start):
+            rank = places[step] & _RANK
+            if rank not in seen:
+                yield self._names[rank]
+                seen.add(rank)
+                if len(seen) == len(self._names):
+                    return
+
+
+def place(key: str) -> int:
+    """Where a key lies on the ring: a 64-bit word whose lower 16 bits are zero."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) & ~_RANK
+
+
+def _words(name: str, count: int) -> "array[int]":
+    words = array("Q")
+    for block in range(count // _PER_BLOCK):
+        words.frombytes(blake2b(f"{name}#{block}".encode()).digest())
+    if sys.byteorder == "little":
+        words.byteswap()
+    return words
+
+
+def _fingerprint(weights: Mapping[str, int], points: int) -> str:
+    """Sixteen hexadecimal digits that differ when placements would."""
+    text = f"blake2b/{points};" + ";".join(f"{name}={weights[name]}" for name in sorted(weights))
+    return blake2b(text.encode(), digest_size=8).hexdigest()
