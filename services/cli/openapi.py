@@ -1,5 +1,6 @@
 """`chitram openapi`: writes the one public API document, generated from both HTTP services."""
 
+from argparse import Namespace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,10 +20,10 @@ PROBLEM_RESPONSE = {
 }
 
 
-def run(*, check: bool) -> int:
-    """Writes the document, or with `check` tells whether the one that stands is up to date. Returns an exit status."""
+def run(given: Namespace) -> int:
+    """Writes the document, or with `--check` tells whether the one that stands is up to date. Returns an exit status."""
     document = generate()
-    if not check:
+    if not given.check:
         TARGET.write_bytes(document)
         return 0
     if TARGET.read_bytes() == document:

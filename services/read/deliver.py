@@ -38,7 +38,7 @@ def thumbnail(image: Image, variant: str, accept: str) -> Part:
     if not made:
         raise ThumbnailUnavailable(status=image.status)
     best = negotiate(made, accept)
-    name = f"{image.filename}.{variant}.{EXTENSIONS[best.content_type]}"
+    name = f"{image.filename.rpartition('.')[0] or image.filename}-{variant}.{EXTENSIONS[best.content_type]}"
     return Part(best.key, best.placement, best.content_type, f'W/"{best.key}"', name, negotiated=True)
 
 

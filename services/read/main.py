@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from infrastructure.redis.cache import open_cache
-from infrastructure.redis.config import RedisConfig
 from litestar.types import ASGIApp
 
 from infrastructure import env
@@ -18,6 +16,8 @@ from infrastructure.nats.tail import follow
 from infrastructure.postgres.catalogue import Catalogue
 from infrastructure.postgres.config import ReplicaConfig
 from infrastructure.postgres.replica import open_replica
+from infrastructure.redis.cache import open_cache
+from infrastructure.redis.config import RedisConfig
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
 from services.read.config import ReadConfig

@@ -4,9 +4,10 @@ The file goes to a spool and through SHA-256 on the way; nothing is held twice a
 """
 
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
 from litestar import Request
@@ -19,7 +20,7 @@ from services.write import words
 from services.write.draft import Draft
 
 SPOOL_IN_MEMORY = 1 << 20
-"""Bytes of an upload kept in memory; what is larger goes to a temporary file."""
+"""Bytes of a body up to which its file is kept in memory; a larger one goes to a temporary file."""
 
 MAX_FIELD = 16 << 10
 MAX_PARTS = 20
@@ -37,10 +38,11 @@ async def receive_draft(request: Request[Any, Any, Any], max_file_size: int) -> 
 
     Raises `InvalidRequest` for a body that is no form or ends early, `MissingFile`, `FileTooLarge`, `InvalidField`.
     """
-    if int(request.headers.get("content-length") or 0) > max_file_size + MAX_OVERHEAD:
+    declared = request.headers.get("content-length")
+    if declared is not None and int(declared) > max_file_size + MAX_OVERHEAD:
         raise FileTooLarge(limit=max_file_size)
-    with SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY) as spool:
-        form = _Form(cast("BinaryIO", spool), max_file_size)
+    with _spool(declared) as spool:
+        form = _Form(spool, max_file_size)
         try:
             with PushMultipartParser(_boundary(request), max_segment_count=MAX_PARTS) as parser:
                 async for chunk in request.stream():
@@ -52,6 +54,12 @@ async def receive_draft(request: Request[Any, Any, Any], max_file_size: int) -> 
         except InternalServerException:  # how the framework says that the client went away
             raise InvalidRequest("The upload ended before the form was whole.") from None
         yield form.draft()
+
+
+def _spool(declared: str | None) -> BinaryIO:
+    """Memory for a small body; for a large one, or one of unknown length, a file without a name."""
+    small = declared is not None and int(declared) <= SPOOL_IN_MEMORY
+    return io.BytesIO() if small else cast("BinaryIO", TemporaryFile())
 
 
 def _boundary(request: Request[Any, Any, Any]) -> str:

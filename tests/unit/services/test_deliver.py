@@ -43,7 +43,7 @@ def test_a_thumbnail_is_weakly_tagged_and_the_original_strongly():
     part = thumbnail(image, "medium", "image/webp")
     assert part.tag.startswith('W/"')
     assert part.negotiated
-    assert part.filename == "a.jpg.medium.webp"
+    assert part.filename == "a-medium.webp"
 
 
 @pytest.mark.parametrize("variant", ["huge", "", "../small", "SMALL"])
