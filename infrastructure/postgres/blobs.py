@@ -1,0 +1,122 @@
+"""Statements about a blob and the images that have it.
+
+None is a change by itself: only the ledger uses them, inside transactions that write the events too.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from contracts.images import Blob, Derivative, Failure, Image
+from infrastructure.postgres.connection import Connection, fetch
+from infrastructure.postgres.rows import SELECT_IMAGES, image_of, json_text
+
+
+async def update_ready(
+    connection: Connection,
+    blob_id: UUID,
+    *,
+    derivatives: tuple[Derivative, ...],
+    placeholder: str | None,
+    dominant_color: str | None,
+    perceptual_hash: str | None,
+) -> bool:
+    """Whether there was a blob that wasn't ready; now it is."""
+    rows = await fetch(
+        connection,
+        """
+        UPDATE blobs
+        SET
+            state = 'ready',
+            failure_code = NULL,
+            failure_message = NULL,
+            derivatives = $2,
+            placeholder = $3,
+            dominant_color = $4,
+            perceptual_hash = $5
+        WHERE id = $1 AND state <> 'ready'
+        RETURNING id
+        """,
+        blob_id,
+        json_text(derivatives),
+        placeholder,
+        dominant_color,
+        perceptual_hash,
+    )
+    return bool(rows)
+
+
+async def update_failed(connection: Connection, blob_id: UUID, failure: Failure) -> bool:
+    """Whether there was a blob whose rendering was still open; now it has failed."""
+    rows = await fetch(
+        connection,
+        """
+        UPDATE blobs
+        SET
+            state = 'failed',
+            failure_code = $2,
+            failure_message = $3
+        WHERE id = $1 AND state = 'processing'
+        RETURNING id
+        """,
+        blob_id,
+        failure.code,
+        failure.message,
+    )
+    return bool(rows)
+
+
+async def update_images(connection: Connection, blob_id: UUID, now: datetime) -> None:
+    """Makes a new version of each live image of the blob."""
+    await fetch(
+        connection,
+        "UPDATE images SET version = version + 1, updated_at = $2 WHERE blob_id = $1 AND deleted_at IS NULL",
+        blob_id,
+        now,
+    )
+
+
+async def select_images(connection: Connection, blob_id: UUID) -> tuple[Image, ...]:
+    """The live images of the blob."""
+    rows = await fetch(
+        connection,
+        f"{SELECT_IMAGES} WHERE images.blob_id = $1 AND images.deleted_at IS NULL ORDER BY images.id",
+        blob_id,
+    )
+    return tuple(image_of(row) for row in rows)
+
+
+async def select_is_wanted(connection: Connection, blob_id: UUID) -> bool:
+    """Whether a live image has the blob."""
+    rows = await fetch(
+        connection,
+        "SELECT exists(SELECT 1 FROM images WHERE blob_id = $1 AND deleted_at IS NULL)",
+        blob_id,
+    )
+    return bool(rows[0][0])
+
+
+async def select_exists(connection: Connection, blob_id: UUID) -> bool:
+    """Whether there is such a blob."""
+    rows = await fetch(connection, "SELECT exists(SELECT 1 FROM blobs WHERE id = $1)", blob_id)
+    return bool(rows[0][0])
+
+
+async def select_blob(connection: Connection, blob_id: UUID) -> Blob | None:
+    """The blob, as any of its images shows it."""
+    rows = await fetch(connection, f"{SELECT_IMAGES} WHERE images.blob_id = $1 LIMIT 1", blob_id)
+    return image_of(rows[0]).blob if rows else None
+
+
+async def lock_blob(connection: Connection, blob_id: UUID) -> bool:
+    """Whether there is such a blob; until the transaction ends nobody else changes it or comes to point at it."""
+    return bool(await fetch(connection, "SELECT id FROM blobs WHERE id = $1 FOR UPDATE", blob_id))
+
+
+async def delete_images(connection: Connection, blob_id: UUID) -> None:
+    """Removes the deleted images of the blob."""
+    await fetch(connection, "DELETE FROM images WHERE blob_id = $1 AND deleted_at IS NOT NULL", blob_id)
+
+
+async def delete_blob(connection: Connection, blob_id: UUID) -> None:
+    """Removes the blob, which no image may have any more."""
+    await fetch(connection, "DELETE FROM blobs WHERE id = $1", blob_id)

@@ -1,0 +1,188 @@
+"""The server that takes writes, and what a transaction's end means."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+
+from contracts.errors import OutcomeUnknown, Unavailable
+from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.postgres.connection import GRACE, Connection, Connector, fetch, is_lost, server_settings, terminate
+from infrastructure.postgres.errors import DRIVER_ERRORS, NoAnswer, NotReady, Undone, translate
+from infrastructure.postgres.hosts import each_host
+from infrastructure.postgres.pool import Pool, borrow, close_pool, in_use, open_pool, prove_schema
+from infrastructure.telemetry import metrics
+
+T = TypeVar("T")
+
+CHANNEL = "outbox"
+"""Where the primary says that something was committed for the relay."""
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def open_primary(config: PrimaryConfig) -> AsyncIterator["Primary"]:
+    """A pool on the server that takes writes. Raises NotReady when there is none or its schema is too old."""
+    hosts = each_host(config.primary)
+    connector = Connector(
+        hosts,
+        timeout=config.connect_timeout,
+        command_timeout=config.statement_timeout + GRACE,
+        target_session_attrs="read-write",
+        server_settings=server_settings(
+            {
+                "lock_timeout": config.lock_timeout,
+                "statement_timeout": config.statement_timeout,
+                "idle_in_transaction_session_timeout": config.idle_transaction_timeout,
+            }
+        ),
+    )
+    try:
+        pool = await open_pool(connector, config.pool_size)
+    except DRIVER_ERRORS as error:
+        raise NotReady(f"No Postgres server takes writes: {error}") from error
+    # A connection may have to be looked for at every host before one answers.
+    primary = Primary(pool, wait=config.connect_timeout * len(hosts) + 1.0)
+    metrics.db_connections_active.labels("primary").set_function(lambda: primary.connections_in_use)
+    try:
+        await prove_schema(primary.fetch)
+        yield primary
+    finally:
+        await close_pool(pool)
+
+
+class Primary:
+    """The server that takes writes, whichever of the configured hosts it is at the moment.
+
+    Its methods raise Unavailable when a connection can't be had or the server can't do what is asked, and
+    OutcomeUnknown when a commit was sent and no answer came.
+    """
+
+    def __init__(self, pool: Pool, *, wait: float) -> None:
+        """`wait` is how many seconds a caller may stand in line for a connection."""
+        self._pool = pool
+        self._wait = wait
+
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections somebody has borrowed at the moment."""
+        return in_use(self._pool)
+
+    def borrow(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """A connection for a while. Raises Unavailable when none can be had."""
+        return borrow(self._pool, self._wait)
+
+    async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Runs one statement by itself."""
+        async with self.borrow() as connection:
+            return await fetch(connection, statement, *arguments)
+
+    async def ping(self) -> None:
+        """Returns when the server has answered. Raises Unavailable."""
+        await self.fetch("SELECT 1")
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction that commits at the end of the block, and is undone when the block raises."""
+        async with self.borrow() as connection, _transaction(connection):
+            yield connection
+
+    async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> tuple[T, str]:
+        """Runs `work` in one transaction; gives its result and a WAL position not before the commit's.
+
+        `work` is run a second time when the connection broke, or the server undid the transaction, before
+        the commit was sent.
+        """
+        return await self._twice(lambda: self._transact(work), repeatable=(NoAnswer, Undone))
+
+    async def _transact(self, work: Callable[[Connection], Awaitable[T]]) -> tuple[T, str]:
+        async with self.borrow() as connection:
+            async with _transaction(connection):
+                result = await work(connection)
+            return result, await _announce(connection)
+
+    async def write(self, statement: str, *arguments: object) -> str:
+        """Runs one statement that is a transaction by itself; gives a WAL position not before its commit.
+
+        Sending it is sending its commit, so a connection that breaks meanwhile means OutcomeUnknown.
+        """
+        return await self._twice(lambda: self._write(statement, *arguments), repeatable=(Undone,))
+
+    async def _write(self, statement: str, *arguments: object) -> str:
+        async with self.borrow() as connection:
+            try:
+                await fetch(connection, statement, *arguments)
+            except NoAnswer as error:
+                raise OutcomeUnknown from error
+            return await _announce(connection)
+
+    async def _twice(self, attempt: Callable[[], Awaitable[T]], *, repeatable: tuple[type[Unavailable], ...]) -> T:
+        try:
+            return await attempt()
+        except repeatable as error:
+            logger.warning("a transaction is repeated: %r", error.__cause__)
+            # Whatever broke this connection, a restart or a promotion, may have left the others useless too.
+            await self._pool.expire_connections()
+            return await attempt()
+
+
+@contextlib.asynccontextmanager
+async def _transaction(connection: Connection) -> AsyncIterator[None]:
+    await fetch(connection, "BEGIN")
+    try:
+        yield
+    except BaseException:
+        await _roll_back(connection)
+        raise
+    await _commit(connection)
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Undoes the open transaction, at the latest by dropping the connection."""
+    try:
+        await connection.execute("ROLLBACK")
+    except (*DRIVER_ERRORS, asyncio.CancelledError):
+        terminate(connection)
+
+
+async def _commit(connection: Connection) -> None:
+    """Sends COMMIT and waits for the answer, also when the caller is cancelled meanwhile.
+
+    Raises OutcomeUnknown when no answer comes, Unavailable when it is a refusal or was never sent.
+    """
+    if is_lost(connection):
+        raise NoAnswer
+    commit = asyncio.ensure_future(connection.execute("COMMIT"))
+    try:
+        answer = await asyncio.shield(commit)
+    except asyncio.CancelledError:
+        # Cutting the connection now would leave the outcome to chance. The wait is bounded by its deadline.
+        await asyncio.wait((commit,))
+        commit.exception()  # looked at, or asyncio would report it as one that nobody saw
+        raise
+    except DRIVER_ERRORS as error:
+        terminate(connection)
+        meaning = translate(error)
+        if meaning is None:
+            raise
+        raise OutcomeUnknown if isinstance(meaning, NoAnswer) else meaning from error
+    if answer != "COMMIT":  # the server's way to say that a statement had failed, and the failure was ignored
+        raise Unavailable
+
+
+async def _announce(connection: Connection) -> str:
+    """After a commit: wakes the relay and gives the WAL position, which is not before that of the commit.
+
+    The wake-up is no part of the transaction, because commits with one wait for each other, each through its
+    fsync. A process that dies in between only leaves the event to the relay's next look at the outbox.
+    Without the position no token can be given out, so its loss counts as an unknown outcome.
+    """
+    try:
+        rows = await fetch(connection, "SELECT pg_current_wal_insert_lsn()::text FROM pg_notify($1, '')", CHANNEL)
+    except Unavailable as error:
+        raise OutcomeUnknown from error
+    return str(rows[0][0])

@@ -1,0 +1,173 @@
+"""Reads, from one replica at a time out of several."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import asyncpg
+
+from contracts.errors import Unavailable
+from infrastructure.postgres.config import ReplicaConfig
+from infrastructure.postgres.connection import GRACE, Connector, fetch, server_settings
+from infrastructure.postgres.errors import NoAnswer, NotReady, Undone, Unreachable
+from infrastructure.postgres.hosts import server_name
+from infrastructure.postgres.pool import Pool, close_pool, give_back, in_use, open_pool, prove_schema, take
+from infrastructure.telemetry import metrics
+
+ATTEMPTS = 3
+"""How often a read is tried: one replica may have been left just before the next one fails."""
+
+PAUSE = 0.5
+"""Seconds without a new search after one in which no replica answered, so that callers fail at once."""
+
+SCHEMA_PATIENCE = 5.0
+"""Seconds that a replica gets at the start to replay migrations which the primary has already applied."""
+
+logger = logging.getLogger(__name__)
+
+
+class _Seat(NamedTuple):
+    """A replica in use."""
+
+    address: str
+    pool: Pool
+    connector: Connector
+
+
+@contextlib.asynccontextmanager
+async def open_replica(config: ReplicaConfig, first: int = 0) -> AsyncIterator["Replica"]:
+    """Reads from the first replica that answers, beginning with number `first`, so that readers can spread.
+
+    Raises NotReady when none answers, or when the one that does has too old a schema.
+    """
+    replica = Replica(config, await _sit_down(config, _ring(config.replicas, first)))
+    metrics.db_connections_active.labels("replica").set_function(lambda: replica.connections_in_use)
+    try:
+        await _await_schema(replica)
+        yield replica
+    finally:
+        await replica.close()
+
+
+def _ring(addresses: tuple[str, ...], first: int) -> tuple[str, ...]:
+    """All addresses in their order, beginning with number `first` (counted on past the end)."""
+    start = first % len(addresses)
+    return addresses[start:] + addresses[:start]
+
+
+class Replica:
+    """One replica at a time: it is left for the next one when it doesn't answer.
+
+    After a move reads may see an older state than before it: replicas lag, each as it likes.
+    """
+
+    def __init__(self, config: ReplicaConfig, seat: _Seat) -> None:
+        """`seat` is the replica to begin with."""
+        self._config = config
+        # Long enough for those ahead in the line to find out that the replica hangs; then all move on together.
+        self._wait = config.read_timeout + GRACE + config.connect_timeout
+        self._seat = seat
+        self._moving = asyncio.Lock()
+        self._no_search_before = 0.0
+
+    @property
+    def name(self) -> str:
+        """`host:port` of the replica in use."""
+        return server_name(self._seat.address)
+
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections are busy at the moment."""
+        return in_use(self._seat.pool)
+
+    async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Runs a statement that only reads, and again, `ATTEMPTS` times in all, elsewhere if it must be.
+
+        Raises Unavailable when no replica answers, when the server gives the statement up, or when all
+        connections stay busy.
+        """
+        for _ in range(ATTEMPTS - 1):
+            seat = self._seat
+            try:
+                return await self._fetch_at(seat, statement, *arguments)
+            except Undone:
+                pass  # replay stood in need of what the query was reading, or the connection had just been closed
+            except (NoAnswer, Unreachable) as error:
+                await self._leave(seat, error)
+        return await self._fetch_at(self._seat, statement, *arguments)
+
+    async def _fetch_at(self, seat: _Seat, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        connection = await take(seat.pool, self._wait)
+        try:
+            return await fetch(connection, statement, *arguments)
+        finally:
+            await give_back(seat.pool, connection)
+
+    async def _leave(self, seat: _Seat, error: Unavailable) -> None:
+        """Moves to another replica, once for all the reads that `seat` has failed."""
+        async with self._moving:
+            if self._seat is not seat:
+                return
+            loop = asyncio.get_running_loop()
+            if loop.time() < self._no_search_before:
+                raise error
+            others = _ring(self._config.replicas, self._config.replicas.index(seat.address) + 1)
+            try:
+                self._seat = await _sit_down(self._config, others)
+            except NotReady as reason:
+                self._no_search_before = loop.time() + PAUSE
+                raise Unavailable from reason
+            logger.warning("reads moved from %s to %s: %r", server_name(seat.address), self.name, error.__cause__)
+            # Reads that are still waiting for the old one, or for a connection to it, fail now, and follow.
+            seat.connector.give_up()
+            seat.pool.terminate()
+
+    async def ping(self) -> None:
+        """Returns when the replica in use, or another, has answered. Raises Unavailable."""
+        await self.fetch("SELECT 1")
+
+    async def replay_position(self) -> str:
+        """WAL position up to which the replica in use has replayed; of a promoted one, its own."""
+        rows = await self.fetch(
+            """
+            SELECT CASE
+                WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0')
+                ELSE pg_current_wal_insert_lsn()
+            END::text
+            """
+        )
+        return str(rows[0][0])
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await close_pool(self._seat.pool)
+
+
+async def _sit_down(config: ReplicaConfig, addresses: tuple[str, ...]) -> _Seat:
+    """The first of `addresses` that answers. Raises NotReady with what was wrong with each."""
+    problems = []
+    for address in addresses:
+        connector = Connector(
+            (address,),
+            timeout=config.connect_timeout,
+            command_timeout=config.read_timeout + GRACE,
+            server_settings=server_settings({"statement_timeout": config.read_timeout}),
+        )
+        try:
+            return _Seat(address, await open_pool(connector, config.pool_size), connector)
+        except ConnectionError as error:
+            problems.append(str(error))
+    raise NotReady(f"No Postgres replica answers: {'; '.join(problems)}")
+
+
+async def _await_schema(replica: Replica) -> None:
+    deadline = asyncio.get_running_loop().time() + SCHEMA_PATIENCE
+    while True:
+        try:
+            return await prove_schema(replica.fetch)
+        except NotReady:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.05)

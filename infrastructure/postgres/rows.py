@@ -1,0 +1,101 @@
+"""An image as rows hold it, and as the struct that everyone else knows."""
+
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from contracts.images import Blob, Derivative, Failure, Image, Status, Visibility
+
+SELECT_IMAGES = """
+SELECT
+    images.id,
+    images.version,
+    images.filename,
+    images.visibility,
+    images.owner_id,
+    images.description,
+    images.tags,
+    images.metadata,
+    images.metadata_stripped,
+    images.created_at,
+    images.updated_at,
+    images.expires_at,
+    images.deleted_at,
+    blobs.id,
+    blobs.sha256,
+    blobs.size,
+    blobs.content_type,
+    blobs.width,
+    blobs.height,
+    blobs.frames,
+    blobs.placement,
+    blobs.state,
+    blobs.failure_code,
+    blobs.failure_message,
+    blobs.derivatives,
+    blobs.placeholder,
+    blobs.dominant_color,
+    blobs.perceptual_hash,
+    images.delete_token_hash
+FROM images
+INNER JOIN blobs ON images.blob_id = blobs.id
+"""
+"""The columns that `image_of` expects, in its order, and `delete_token_hash`; a WHERE clause follows it.
+
+They stand here once, beside the only function that relies on their order.
+"""
+
+_derivatives: msgspec.json.Decoder[tuple[Derivative, ...]] = msgspec.json.Decoder(tuple[Derivative, ...])
+_metadata: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+
+def image_of(row: asyncpg.Record) -> Image:
+    """The image in a row of `SELECT_IMAGES`.
+
+    By position, in one go: a list page does this a hundred times, and names would cost three times as much.
+    """
+    (
+        image_id, version, filename, visibility, owner_id, description, tags, metadata, metadata_stripped,
+        created_at, updated_at, expires_at, deleted_at,
+        blob_id, sha256, size, content_type, width, height, frames, placement,
+        state, failure_code, failure_message,
+        derivatives, placeholder, dominant_color, perceptual_hash,
+        _delete_token_hash,
+    ) = row  # fmt: skip
+    return Image(
+        id=image_id,
+        version=version,
+        blob=Blob(
+            id=blob_id,
+            sha256=sha256.hex(),
+            size=size,
+            content_type=content_type,
+            width=width,
+            height=height,
+            frames=frames,
+            placement=tuple(placement),
+            derivatives=_derivatives.decode(derivatives),
+            placeholder=placeholder,
+            dominant_color=dominant_color,
+            perceptual_hash=perceptual_hash,
+        ),
+        filename=filename,
+        created_at=created_at,
+        updated_at=updated_at,
+        status=Status(state),
+        failure=None if failure_code is None else Failure(failure_code, failure_message),
+        visibility=Visibility(visibility),
+        owner_id=owner_id,
+        description=description,
+        tags=tuple(tags),
+        expires_at=expires_at,
+        deleted_at=deleted_at,
+        metadata=_metadata.decode(metadata),
+        metadata_stripped=metadata_stripped,
+    )
+
+
+def json_text(value: object) -> str:
+    """A value for a jsonb column, which the driver takes as text."""
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,1 @@
+"""The Postgres room against real servers."""

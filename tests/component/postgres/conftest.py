@@ -1,0 +1,101 @@
+"""Ways into the databases of the tests of the Postgres room."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from infrastructure.postgres.catalogue import Catalogue
+from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
+from infrastructure.postgres.ledger import Ledger
+from infrastructure.postgres.outbox import Outbox
+from infrastructure.postgres.primary import Primary, open_primary
+from infrastructure.postgres.replica import Replica, open_replica
+from tests.component.postgres.cluster import Cluster, make_cluster
+from tests.component.postgres.times import Clock
+from tests.servers import Database
+
+
+@pytest.fixture
+def address(database: Database) -> str:
+    """Connection string of this test's database."""
+    return database.primary
+
+
+@pytest.fixture
+async def psql(address: str) -> AsyncIterator[asyncpg.Connection]:
+    """A plain connection to this test's database, for looking behind the room's back."""
+    connection = await asyncpg.connect(address)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def other(address: str) -> AsyncIterator[asyncpg.Connection]:
+    """Another plain connection, for standing in the room's way."""
+    connection = await asyncpg.connect(address)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def primary(address: str) -> AsyncIterator[Primary]:
+    """The room's way to this test's database, with short deadlines."""
+    async with open_primary(PrimaryConfig(primary=address, lock_timeout=0.3, statement_timeout=2.0)) as primary:
+        yield primary
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that tells another time whenever it is asked."""
+    return Clock()
+
+
+@pytest.fixture
+def ledger(primary: Primary, clock: Clock) -> Ledger:
+    """A ledger on this test's database."""
+    return Ledger(primary, clock=clock, new_id=uuid4)
+
+
+@pytest.fixture
+def outbox(primary: Primary) -> Outbox:
+    """The outbox of this test's database."""
+    return Outbox(primary)
+
+
+@pytest.fixture
+async def replica(address: str) -> AsyncIterator[Replica]:
+    """A reader of the primary itself, so that reads see each write at once."""
+    async with open_replica(ReplicaConfig(replicas=(address,))) as replica:
+        yield replica
+
+
+@pytest.fixture
+def catalogue(replica: Replica) -> Catalogue:
+    """The catalogue of this test's database."""
+    return Catalogue(replica)
+
+
+@pytest.fixture(scope="session")
+def outage_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Servers for all tests of outages that can be put right."""
+    cluster = make_cluster(tmp_path_factory.mktemp("outages"))
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
+async def cluster(outage_cluster: Cluster) -> AsyncIterator[Cluster]:
+    """Servers that may be stopped and hung, but not promoted."""
+    yield outage_cluster
+    await outage_cluster.heal()
+
+
+@pytest.fixture
+def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """Servers that only this test uses, and may ruin."""
+    cluster = make_cluster(tmp_path)
+    yield cluster
+    cluster.remove()

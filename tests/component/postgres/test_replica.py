@@ -1,0 +1,250 @@
+"""Reads go to one replica, and to another when it doesn't answer."""
+
+import asyncio
+import contextlib
+import signal
+from uuid import uuid4
+
+import pytest
+
+from contracts.errors import Unavailable
+from deploy.local import ports
+from infrastructure.postgres import replica as replica_module
+from infrastructure.postgres.catalogue import Catalogue
+from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
+from infrastructure.postgres.errors import NotReady
+from infrastructure.postgres.ledger import Ledger
+from infrastructure.postgres.primary import open_primary
+from infrastructure.postgres.replica import Replica, open_replica
+from infrastructure.telemetry import metrics
+from tests.component.postgres.cluster import Server, dbmate
+from tests.component.postgres.images import plain_image
+from tests.eventually import eventually
+
+
+def reading(*servers: Server, **fields) -> ReplicaConfig:
+    """Reads from these servers, with short deadlines."""
+    values = {"connect_timeout": 0.5, "read_timeout": 0.3, "pool_size": 3}
+    return ReplicaConfig(replicas=tuple(server.address for server in servers), **values | fields)
+
+
+@pytest.fixture
+def standbys(cluster) -> tuple[Server, Server]:
+    """Two replicas that may be stopped and hung."""
+    return cluster.standbys
+
+
+async def test_reads_spread_and_move_on(standbys):
+    """Each reader begins with the replica it is told to; when that one stops it reads from the next."""
+    async with open_replica(reading(*standbys)) as first, open_replica(reading(*standbys), first=3) as second:
+        assert (first.name, second.name) == (standbys[0].name, standbys[1].name)
+        standbys[0].stop()
+        await asyncio.gather(*(first.ping() for _ in range(20)), *(second.ping() for _ in range(20)))
+        assert (first.name, second.name) == (standbys[1].name, standbys[1].name)
+        standbys[1].stop(signal.SIGQUIT)
+        with pytest.raises(Unavailable):
+            await first.ping()
+        standbys[0].start()
+        await eventually(lambda: answers(first))
+        assert first.name == standbys[0].name
+
+
+async def answers(replica: Replica) -> None:
+    """Makes an assertion of a read."""
+    try:
+        await replica.ping()
+    except Unavailable as error:
+        raise AssertionError from error
+
+
+async def test_reads_in_flight_follow(standbys):
+    """Reads that run when their replica crashes are answered by the next one."""
+    async with open_replica(reading(*standbys, read_timeout=5.0)) as replica:
+        reads = [asyncio.create_task(replica.fetch("SELECT pg_sleep(0.3), inet_server_port()")) for _ in range(3)]
+        await eventually(lambda: busy(replica, 3))
+        standbys[0].stop(signal.SIGQUIT)
+        assert {rows[0][1] for rows in await asyncio.gather(*reads)} == {standbys[1].port}
+
+
+def busy(replica: Replica, count: int) -> None:
+    """Asserts that so many connections are in use."""
+    assert replica.connections_in_use == count
+
+
+async def test_hanging_replica_is_left(standbys):
+    """A replica that keeps its connections open and answers nothing is left after one deadline."""
+    async with open_replica(reading(*standbys)) as replica:
+        standbys[0].hang()
+        try:
+            # More than the pool holds, so that some only wait for a connection.
+            await asyncio.gather(*(replica.ping() for _ in range(8)))
+            assert replica.name == standbys[1].name
+        finally:
+            standbys[0].resume()
+
+
+async def test_ended_connections_cost_no_read(standbys):
+    """Reads go on when the server ends all connections of the reader, busy ones too."""
+    async with open_replica(reading(*standbys, read_timeout=5.0)) as replica:
+        read = asyncio.create_task(replica.fetch("SELECT 7 FROM pg_sleep(0.3)"))
+        await eventually(lambda: busy(replica, 1))
+        standbys[0].sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'chitram'")
+        assert (await read)[0][0] == 7
+        await replica.ping()
+
+
+async def test_single_replica_is_waited_for(standbys):
+    """With one replica only, reads fail while it is down, at once, and work again when it is back."""
+    async with open_replica(reading(standbys[0])) as replica:
+        standbys[0].stop()
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await replica.ping()
+        standbys[0].start()
+        await eventually(lambda: answers(replica))
+
+
+async def test_many_reads_search_once(standbys, monkeypatch):
+    """However many reads fail together, the other replicas are tried once."""
+    searches = 0
+    sit_down = replica_module._sit_down
+
+    async def counting(*arguments):
+        nonlocal searches
+        searches += 1
+        return await sit_down(*arguments)
+
+    async with open_replica(reading(*standbys)) as replica:
+        monkeypatch.setattr(replica_module, "_sit_down", counting)
+        for server in standbys:
+            server.stop()
+        outcomes = await asyncio.gather(*(replica.ping() for _ in range(30)), return_exceptions=True)
+        assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+        assert searches == 1
+
+
+async def test_long_read_is_unavailable_and_no_reason_to_move(standbys):
+    """A query that takes too long is ended, and its replica kept."""
+    async with open_replica(reading(*standbys)) as replica:
+        with pytest.raises(Unavailable):
+            await replica.fetch("SELECT pg_sleep(60)")
+        assert replica.name == standbys[0].name
+
+
+async def test_cancelled_read_gives_its_connection_back(replica):
+    """A reader that goes away leaves no connection busy."""
+    read = asyncio.create_task(replica.fetch("SELECT pg_sleep(60)"))
+    await eventually(lambda: busy(replica, 1))
+    read.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await read
+    busy(replica, 0)
+
+
+async def test_busy_pool_is_unavailable_and_no_reason_to_move(standbys):
+    """A read that finds too many others before it fails, and the replica is kept."""
+    async with open_replica(reading(*standbys, pool_size=1, connect_timeout=0.1, read_timeout=0.5)) as replica:
+        line = [replica.fetch("SELECT pg_sleep(0.4)") for _ in range(6)]
+        outcomes = await asyncio.gather(*line, return_exceptions=True)
+        assert 0 < sum(isinstance(outcome, Unavailable) for outcome in outcomes) < 6
+        assert replica.name == standbys[0].name
+
+
+async def test_read_that_replay_ends_is_repeated(cluster):
+    """A query that stands in the way of replay is ended by the replica and asked again, out of callers' sight."""
+    standby = cluster.standbys[0]
+    standby.sql("ALTER SYSTEM SET max_standby_streaming_delay = 0; SELECT pg_reload_conf();")
+    cluster.primary.sql("CREATE TABLE numbers AS SELECT 1 AS number; GRANT SELECT ON numbers TO chitram;")
+    await standby.caught_up(cluster.primary.sql("SELECT pg_current_wal_lsn()"))
+    async with open_replica(reading(*cluster.standbys, read_timeout=5.0)) as replica:
+        read = asyncio.create_task(replica.fetch("SELECT number, pg_sleep(1) FROM numbers"))
+        await eventually(lambda: busy(replica, 1))
+        cluster.primary.sql("TRUNCATE numbers")
+        assert await read == []
+        assert replica.name == standby.name
+
+
+async def test_read_that_is_undone_each_time_is_unavailable(replica):
+    """A read is not repeated for ever."""
+    with pytest.raises(Unavailable):
+        await replica.fetch("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$")
+
+
+async def test_connections_are_measured(replica):
+    """The metric of connections in use shows what is busy."""
+    read = asyncio.create_task(replica.fetch("SELECT pg_sleep(0.5)"))
+    await eventually(lambda: busy(replica, 1))
+    assert metrics.registry.get_sample_value("db_connections_active", {"pool": "replica"}) == 1
+    await read
+    assert metrics.registry.get_sample_value("db_connections_active", {"pool": "replica"}) == 0
+
+
+async def test_position_follows_replay(cluster, clock):
+    """A commit can be read once the replica's position has reached the commit's, and not before."""
+    config = PrimaryConfig(primary=cluster.primary.address)
+    async with open_primary(config) as primary, open_replica(reading(*cluster.standbys)) as replica:
+        ledger = Ledger(primary, clock=clock, new_id=uuid4)
+        image = plain_image()
+        cluster.standbys[0].sql("SELECT pg_wal_replay_pause()")
+        committed = await ledger.insert(image, delete_token_hash=None)
+        assert await Catalogue(replica).select_image(image.id) is None
+        assert position(await replica.replay_position()) < position(committed.lsn)
+        cluster.standbys[0].sql("SELECT pg_wal_replay_resume()")
+
+        async def replayed() -> None:
+            assert position(await replica.replay_position()) >= position(committed.lsn)
+
+        await eventually(replayed)
+        assert await Catalogue(replica).select_image(image.id) == image
+
+
+def position(lsn: str) -> int:
+    """A WAL position as a number."""
+    high, low = lsn.split("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
+async def test_promoted_replica_can_still_be_read(own_cluster):
+    """A replica that became the primary goes on answering, with the position that it writes at."""
+    standby = own_cluster.standbys[0]
+    async with open_replica(reading(standby)) as replica:
+        before = position(await replica.replay_position())
+        own_cluster.primary.stop()
+        standby.sql("SELECT pg_promote()")
+        assert position(await replica.replay_position()) >= before
+        assert replica.name == standby.name
+
+
+async def test_start_passes_over_what_is_down(standbys):
+    """A reader starts with the first replica that answers."""
+    standbys[0].stop()
+    async with open_replica(reading(*standbys)) as replica:
+        assert replica.name == standbys[1].name
+
+
+async def test_start_without_any_replica_names_them():
+    """When none answers the start fails, naming each."""
+    first, second = ports.choose(2)
+    config = ReplicaConfig(replicas=tuple(f"postgresql://chitram@127.0.0.1:{port}/chitram" for port in (first, second)))
+    with pytest.raises(NotReady, match=f"{first}: connection refused; 127.0.0.1:{second}"):
+        async with open_replica(config):
+            pass
+
+
+async def test_start_waits_for_the_schema_to_be_replayed(address):
+    """A reader that starts before its replica has the tables waits for them."""
+    dbmate(address, "down")
+    async with contextlib.AsyncExitStack() as stack:
+        opening = asyncio.create_task(stack.enter_async_context(open_replica(ReplicaConfig(replicas=(address,)))))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(dbmate, address, "up")
+        await (await opening).ping()
+
+
+async def test_start_does_not_wait_for_ever_for_the_schema(address, monkeypatch):
+    """A replica whose schema stays too old stops the start."""
+    monkeypatch.setattr("infrastructure.postgres.replica.SCHEMA_PATIENCE", 0.1)
+    dbmate(address, "down")
+    with pytest.raises(NotReady, match="schema is missing"):
+        async with open_replica(ReplicaConfig(replicas=(address,))):
+            pass
