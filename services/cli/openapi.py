@@ -21,7 +21,7 @@ PROBLEM_RESPONSE = {
 
 
 def run(given: Namespace) -> int:
-    """Writes the document, or with `--check` tells whether the one that stands is up to date. Returns an exit status."""
+    """Writes the document, or with `--check` tells whether the one that stands is true. Returns an exit status."""
     document = generate()
     if not given.check:
         TARGET.write_bytes(document)

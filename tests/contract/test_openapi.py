@@ -6,11 +6,35 @@ import pytest
 
 from services.cli.openapi import TARGET, generate
 
-VIEW = """
-id filename content_type file_size width height frames checksum status visibility owner_id description tags created_at
-updated_at expires_at deleted_at version placeholder dominant_color metadata metadata_stripped url thumbnail_ready
-thumbnail_url thumbnails failure
-""".split()
+VIEW = {
+    "id",
+    "filename",
+    "content_type",
+    "file_size",
+    "width",
+    "height",
+    "frames",
+    "checksum",
+    "status",
+    "visibility",
+    "owner_id",
+    "description",
+    "tags",
+    "created_at",
+    "updated_at",
+    "expires_at",
+    "deleted_at",
+    "version",
+    "placeholder",
+    "dominant_color",
+    "metadata",
+    "metadata_stripped",
+    "url",
+    "thumbnail_ready",
+    "thumbnail_url",
+    "thumbnails",
+    "failure",
+}
 
 OPERATIONS = [
     ("post", "/api/v1/images/upload"),
@@ -44,7 +68,7 @@ def test_every_promised_operation_is_there_and_tells_of_its_problems(document, m
 
 def test_a_view_has_all_promised_fields(document):
     """More may come, none may go."""
-    assert set(VIEW) <= set(document["components"]["schemas"]["ImageView"]["properties"])
+    assert set(document["components"]["schemas"]["ImageView"]["properties"]) >= VIEW
 
 
 def test_the_upload_form_is_described(document):
