@@ -10,7 +10,10 @@ from collections import OrderedDict
 import msgspec
 
 from contracts.images import Image, view
+from infrastructure.telemetry import metrics
 from services.shared.answers import encode_json, version_tag
+
+_hits, _misses = (metrics.cache_requests.labels("memory", outcome) for outcome in ("hit", "miss"))
 
 OVERHEAD = 2048
 """Bytes that an entry takes besides its view: the image's own objects and the tables, as measured with tracemalloc."""
@@ -52,8 +55,11 @@ class Memory:
     def get(self, image_id: str) -> Remembered | None:
         """What is remembered under this id, in the spelling of the id's canonical form."""
         entry = self._entries.get(image_id)
-        if entry is not None:
-            self._entries.move_to_end(image_id)
+        if entry is None:
+            _misses.inc()
+            return None
+        self._entries.move_to_end(image_id)
+        _hits.inc()
         return entry
 
     def remember(self, entry: Remembered) -> None:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from contracts.principals import Principal
+from infrastructure.telemetry import metrics
 from services.write.ownership import require_right_to_change
 from services.write.ports import Ledger, Stored
 
@@ -17,3 +18,4 @@ async def delete(image_id: UUID, principal: Principal, *, token: str | None, led
         require_right_to_change(stored, principal, token)
 
     await ledger.delete(image_id, decide)
+    metrics.images_deleted.inc()

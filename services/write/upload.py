@@ -4,6 +4,7 @@ import msgspec
 
 from contracts.images import Blob, Image
 from contracts.principals import Principal
+from infrastructure.telemetry import metrics
 from services.write.draft import Draft
 from services.write.ownership import token_hash
 from services.write.ports import Clock, Ledger, NewId, NewToken, Objects, Prober
@@ -59,4 +60,5 @@ async def upload(
     )
     token = new_token() if principal.user_id is None else None
     committed = await ledger.insert(image, delete_token_hash=token_hash(token) if token else None)
+    metrics.images_uploaded.inc()
     return Uploaded(committed.image, token)

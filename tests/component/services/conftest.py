@@ -1,0 +1,75 @@
+"""Services of one test, in this process, on real servers in a corner of their own."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+import uvicorn
+
+from infrastructure import env
+from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.open import Storage, open_storage
+from services.read.main import open_app as open_read
+from services.worker.main import open_app as open_worker
+from services.write.main import open_app as open_write
+
+Serve = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+@pytest.fixture
+async def serve(server_environment, monkeypatch) -> AsyncIterator[Serve]:
+    """Starts a service, `await serve(open_app, CHITRAM_X="...")`, and gives a client of it."""
+    for name, value in server_environment.items():
+        monkeypatch.setenv(name, value)
+    async with AsyncExitStack() as stack:
+
+        async def start(open_app, **variables: str) -> httpx.AsyncClient:
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+            app = await stack.enter_async_context(open_app())
+            return await stack.enter_async_context(client_of(app, stack))
+
+        yield start
+
+
+def client_of(app, stack: AsyncExitStack) -> httpx.AsyncClient:
+    """A client of an application that a real server serves until the stack is closed."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+
+    async def stop() -> None:
+        server.should_exit = True
+        await serving
+
+    stack.push_async_callback(stop)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20)
+
+
+@pytest.fixture
+async def write(serve) -> httpx.AsyncClient:
+    """The write service."""
+    return await serve(open_write)
+
+
+@pytest.fixture
+async def read(serve) -> httpx.AsyncClient:
+    """A read service."""
+    return await serve(open_read)
+
+
+@pytest.fixture
+async def worker(serve) -> httpx.AsyncClient:
+    """A worker."""
+    return await serve(open_worker, CHITRAM_RENDER_PROCESSES="1")
+
+
+@pytest.fixture
+async def storage(server_environment) -> AsyncIterator[Storage]:
+    """The test's shards, to look at what is really there."""
+    async with open_storage(env.read(StorageConfig, server_environment)) as opened:
+        yield opened

@@ -1,0 +1,105 @@
+"""A read service over HTTP, on real servers."""
+
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.component.services.looking import IMAGES, upload
+from tests.eventually import eventually
+from tests.pictures import jpeg
+
+
+@pytest.fixture
+async def view(write, read, worker) -> dict:
+    """An image that is ready, as the read service shows it."""
+    uploaded = await upload(write, jpeg(400, 300))
+
+    async def is_ready() -> dict:
+        shown = (await read.get(f"{IMAGES}/{uploaded['id']}")).json()
+        assert shown.get("status") == "ready"
+        return {**shown, "delete_token": uploaded["delete_token"]}
+
+    return await eventually(is_ready)
+
+
+async def test_a_view_is_remembered_until_an_event_tells_of_a_newer_one(view, read, write):
+    """The second look needs no query; after a change the new words are shown."""
+    url = f"{IMAGES}/{view['id']}"
+    first = await read.get(url)
+    assert first.headers["etag"] == f'"{view["version"]}"'
+    assert (await read.get(url, headers={"if-none-match": first.headers["etag"]})).status_code == 304
+    headers = {"x-delete-token": view["delete_token"]}
+    assert (await write.patch(url, json={"description": "new"}, headers=headers)).status_code == 200
+
+    async def is_new() -> None:
+        assert (await read.get(url)).json()["description"] == "new"
+
+    await eventually(is_new)
+
+
+async def test_an_id_may_be_spelt_in_capitals(view, read):
+    """UUIDs are not case-sensitive."""
+    answer = await read.get(f"{IMAGES}/{view['id'].upper()}")
+    assert answer.json()["id"] == view["id"]
+
+
+async def test_a_file_is_handed_to_nginx_with_everything_it_has_to_say(view, read):
+    """The answer names the object by a URL that works, and how to present it."""
+    answer = await read.get(view["url"], params={"download": "1"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["etag"] == f'"{view["checksum"]}"'
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["x-delivery-disposition"] == 'attachment; filename="a.jpg"'
+    assert answer.headers["x-delivery-cache-control"] == "public, max-age=3600"
+    _, kind, _attempt, endpoint, path = answer.headers["x-accel-redirect"].split("/", 4)
+    assert kind == "_s3"
+    async with httpx.AsyncClient() as client:
+        fetched = await client.get(f"http://{endpoint}/{path}")
+    assert len(fetched.content) == view["file_size"]
+
+
+async def test_the_next_copy_is_named_when_one_failed_and_in_the_end_it_is_unavailable(view, read):
+    """nginx hands back the number of the attempt; each copy is named once."""
+    named = set()
+    failed = ""
+    for _ in range(2):
+        answer = await read.get(view["url"], headers={"x-chitram-failed-attempt": failed})
+        _, _, failed, _, path = answer.headers["x-accel-redirect"].split("/", 4)
+        named.add(urlsplit(path).path.partition("/")[0])
+    assert len(named) == 2
+    last = await read.get(view["url"], headers={"x-chitram-failed-attempt": failed})
+    assert (last.status_code, last.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert last.headers["retry-after"] == "1"
+
+
+async def test_what_the_client_has_already_is_not_sent_again(view, read):
+    """304 by tag and by date, with the headers that a cache needs."""
+    whole = await read.get(view["thumbnail_url"])
+    assert whole.headers["vary"] == "accept"
+    by_tag = await read.get(view["thumbnail_url"], headers={"if-none-match": whole.headers["etag"]})
+    by_date = await read.get(view["thumbnail_url"], headers={"if-modified-since": whole.headers["last-modified"]})
+    for answer in (by_tag, by_date):
+        assert answer.status_code == 304
+        assert answer.headers["cache-control"] == "public, max-age=3600"
+        assert "x-accel-redirect" not in answer.headers
+
+
+async def test_a_deleted_image_is_gone_from_everything_that_remembers(view, read, write):
+    """View, file and thumbnails."""
+    assert (await read.get(view["url"])).status_code == 200
+    await write.delete(f"{IMAGES}/{view['id']}", params={"delete_token": view["delete_token"]})
+
+    async def is_gone() -> None:
+        for path in (f"{IMAGES}/{view['id']}", view["url"], view["thumbnail_url"]):
+            assert (await read.get(path)).status_code == 404
+
+    await eventually(is_gone)
+
+
+async def test_its_health_names_what_it_stands_on(read):
+    """The replica, Redis, NATS and each shard."""
+    health = (await read.get("/health")).json()
+    assert health["status"] == "ok"
+    shards = {f"shard shard-{n}" for n in range(1, 5)}
+    assert set(health["dependencies"]) == {"postgres replica", "redis", "nats", *shards}

@@ -1,0 +1,105 @@
+"""The worker, on real servers: relay, derive, erase."""
+
+from services.worker.main import open_app
+from tests.component.services.looking import IMAGES, objects, rows, upload
+from tests.eventually import eventually
+from tests.pictures import jpeg, png_with_transparency
+
+
+async def becomes_ready(database) -> None:
+    async def is_ready() -> None:
+        assert {row["state"] for row in await rows(database, "SELECT state FROM blobs")} == {"ready"}
+
+    await eventually(is_ready)
+
+
+async def test_an_upload_gets_every_variant_in_both_formats_on_two_shards(write, worker, storage, database):
+    """Three sizes, WebP and JPEG, recorded with their event, and everything else a view shows."""
+    view = await upload(write, jpeg(1000, 750))
+    await becomes_ready(database)
+    (blob_key,) = (key for key in await objects(storage) if key.endswith("/original"))
+    blob_id = blob_key.partition("/")[0]
+    expected = {f"{blob_id}/{size}-r1.{kind}": 2 for size in ("small", "medium", "large") for kind in ("webp", "jpg")}
+    assert await objects(storage) == {blob_key: 2, **expected}
+    (row,) = await rows(database, "SELECT placeholder, dominant_color, perceptual_hash FROM blobs")
+    assert all(row)
+    types = await rows(database, "SELECT type, version FROM outbox ORDER BY created_at")
+    assert [tuple(row) for row in types] == [("image.uploaded.v1", 1), ("image.ready.v1", 2)]
+    assert (await rows(database, "SELECT id FROM images"))[0]["id"].hex == view["id"].replace("-", "")
+
+
+async def test_transparency_is_kept_in_png(write, worker, storage, database):
+    """The classic format of a picture with transparency is PNG."""
+    await upload(write, png_with_transparency(), "a.png")
+    await becomes_ready(database)
+    kinds = {key.rpartition(".")[2] for key in await objects(storage) if "-r1." in key}
+    assert kinds == {"webp", "png"}
+
+
+async def test_a_picture_that_can_not_be_decoded_fails_with_a_code_and_others_go_on(write, worker, database):
+    """Its header is good and its body is not: the status says so, the next picture is rendered."""
+    good = bytearray(png_with_transparency(300, 200))
+    start = good.index(b"IDAT") + 12
+    good[start : start + 200] = b"\xaa" * 200
+    await upload(write, bytes(good), "broken.png")
+    await upload(write, jpeg())
+
+    async def both_are_settled() -> None:
+        found = await rows(database, "SELECT state, failure_code FROM blobs ORDER BY created_at")
+        assert [tuple(row) for row in found] == [("failed", "INVALID_IMAGE"), ("ready", None)]
+
+    await eventually(both_are_settled)
+
+
+async def test_a_deleted_picture_leaves_no_object_and_no_row(write, worker, storage, database):
+    """Original and derivatives go from every shard, then the rows."""
+    view = await upload(write, jpeg())
+    await becomes_ready(database)
+    await write.delete(f"{IMAGES}/{view['id']}", headers={"x-delete-token": view["delete_token"]})
+
+    async def nothing_is_left() -> None:
+        assert await objects(storage) == {}
+        assert await rows(database, "SELECT id FROM images UNION ALL SELECT id FROM blobs") == []
+
+    await eventually(nothing_is_left)
+
+
+async def test_a_picture_deleted_before_it_was_rendered_leaves_nothing(serve, write, storage, database):
+    """Whichever of rendering and erasing comes first, nothing stays behind."""
+    views = [await upload(write, jpeg(1600, 1200)) for _ in range(5)]
+    for view in views:
+        await write.delete(f"{IMAGES}/{view['id']}", headers={"x-delete-token": view["delete_token"]})
+    await serve(open_app, CHITRAM_RENDER_PROCESSES="2")
+
+    async def nothing_is_left() -> None:
+        assert await objects(storage) == {}
+        assert await rows(database, "SELECT id FROM blobs") == []
+
+    await eventually(nothing_is_left, within=30)
+
+
+async def test_two_workers_share_the_work_and_do_nothing_twice(serve, write, database):
+    """Every picture is rendered, each with exactly one event that says so."""
+    await serve(open_app, CHITRAM_RENDER_PROCESSES="1")
+    await serve(open_app)
+    for _ in range(12):
+        await upload(write, jpeg())
+    await becomes_ready(database)
+
+    async def everything_is_published() -> None:
+        assert await rows(database, "SELECT id FROM outbox WHERE published_at IS NULL") == []
+
+    await eventually(everything_is_published)
+    ready = await rows(database, "SELECT image_id FROM outbox WHERE type = 'image.ready.v1'")
+    assert len(ready) == len({row["image_id"] for row in ready}) == 12
+
+
+async def test_its_health_names_what_it_stands_on(worker):
+    """The primary, NATS and the storage; its metrics count what it consumed."""
+    health = (await worker.get("/health")).json()
+    assert health == {
+        "status": "ok",
+        "service": "worker",
+        "dependencies": {"postgres primary": "ok", "nats": "ok", "storage": "ok"},
+    }
+    assert "queue_depth" in (await worker.get("/metrics")).text
