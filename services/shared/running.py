@@ -93,8 +93,9 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         yield
     finally:
         task.remove_done_callback(_end_process)
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():  # a driver's wait_for may swallow a cancellation (Python 3.11)
+            task.cancel()
+            await asyncio.wait([task], timeout=0.5)
 
 
 def _end_process(task: asyncio.Task[None]) -> None:

@@ -45,6 +45,8 @@ async def keep_relaying(wake: asyncio.Event, *, outbox: Outbox, publish: Publish
             logger.warning("events wait in the outbox: %s", error)
             await asyncio.sleep(PAUSE)
             continue
+        except Exception:  # one event that can't be published must not hold up all others for ever
+            logger.exception("an event can't be published")
         try:
             async with asyncio.timeout(POLL):
                 await wake.wait()
