@@ -1,0 +1,1 @@
+"""The shared cache. Whatever happens to it costs time, never an answer."""
