@@ -4,7 +4,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from services.read.main import open_app
+from tests.component.nats.server import NatsServer
+from tests.component.postgres.proxy import Proxy
 from tests.component.services.looking import IMAGES, upload
 from tests.eventually import eventually
 from tests.pictures import jpeg
@@ -103,3 +107,68 @@ async def test_its_health_names_what_it_stands_on(read):
     assert health["status"] == "ok"
     shards = {f"shard shard-{n}" for n in range(1, 5)}
     assert set(health["dependencies"]) == {"postgres replica", "redis", "nats", *shards}
+
+
+async def test_lists_go_on_where_the_cursor_says(read, write):
+    """Two pages of the newest images, and refusals of what can't be meant."""
+    ids = [(await upload(write, jpeg(), tags="sea"))["id"] for _ in range(3)]
+
+    async def all_are_listed() -> None:
+        first = (await read.get(IMAGES, params={"limit": "2", "tags": "sea"})).json()
+        assert [item["id"] for item in first["items"]] == [ids[2], ids[1]]
+        rest = (await read.get(IMAGES, params={"cursor": first["next_cursor"]})).json()
+        assert ([item["id"] for item in rest["items"]], rest["next_cursor"]) == ([ids[0]], None)
+
+    await eventually(all_are_listed)
+    assert (await read.get(IMAGES, params={"limit": "0"})).status_code == 400
+
+
+async def test_what_another_read_service_cached_is_believed_when_it_can_be_read(serve, view, server_environment):
+    """A second service finds the view in Redis; an entry it can't read it looks up itself."""
+    other = await serve(open_app)
+    url = f"{IMAGES}/{view['id']}"
+    assert (await other.get(url)).json()["id"] == view["id"]
+    redis = Redis.from_url(server_environment["CHITRAM_REDIS_URL"])
+    async with redis:
+        (key,) = await redis.keys(f"{server_environment['CHITRAM_REDIS_PREFIX']}:view:*")
+        await redis.set(key, b"2:this is no image")
+    third = await serve(open_app)
+    assert (await third.get(url)).json()["id"] == view["id"]
+
+
+async def test_while_no_events_are_heard_only_the_replica_is_believed(serve, write, tmp_path):
+    """Without NATS views are right all the same, and health says what is missing."""
+    own_nats = NatsServer(tmp_path)
+    await own_nats.start()
+    read = await serve(open_app, CHITRAM_NATS_SERVERS=own_nats.url)
+    uploaded = await upload(write, jpeg())
+    url = f"{IMAGES}/{uploaded['id']}"
+
+    async def is_remembered() -> None:
+        assert (await read.get(url)).status_code == 200
+
+    await eventually(is_remembered)
+    own_nats.kill()
+
+    async def is_degraded() -> None:
+        health = (await read.get("/health/ready")).json()
+        assert (health["status"], health["dependencies"]["nats"]) == ("degraded", "down")
+
+    await eventually(is_degraded)
+    headers = {"x-delete-token": uploaded["delete_token"]}
+    assert (await write.patch(url, json={"description": "unheard of"}, headers=headers)).status_code == 200
+
+    async def is_new() -> None:
+        assert (await read.get(url)).json()["description"] == "unheard of"
+
+    await eventually(is_new)
+
+
+async def test_without_a_replica_it_is_unavailable_and_says_so(serve, database):
+    """A read that needs the replica gets 503 with Retry-After, health the same."""
+    async with Proxy(database.replicas[0]).listening() as wire:
+        read = await serve(open_app, CHITRAM_POSTGRES_REPLICAS=wire.address)
+    answer = await read.get(IMAGES)
+    assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert answer.headers["retry-after"] == "1"
+    assert (await read.get("/health")).status_code == 503
