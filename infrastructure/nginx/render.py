@@ -1,173 +1,112 @@
-"""Renders nginx's configuration from what it has to know. Pure: the same settings give the same text."""
+"""What a gateway is, and nginx's configuration for it."""
 
 import re
-from collections.abc import Iterable
-from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-TEMPLATE = Path(__file__).parent / "nginx.conf"
+from infrastructure.nginx import problems
 
-MAX_FORM_OVERHEAD = 1 << 20
-"""Bytes that a form may have besides its file; the write service checks the file's own size exactly."""
+TEMPLATE = Path(__file__).with_name("nginx.conf")
 
-_UNSAFE = re.compile(r"[\"'\\$;{}#\x00-\x1f]")
+MULTIPART_ROOM = 1 << 20
+"""Bytes that an upload's form may have besides its file; the write service measures the file itself."""
+
+_HIDDEN = (
+    *("Accept-Ranges", "Age", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language"),
+    *("Content-Security-Policy", "Content-Type", "Cross-Origin-Resource-Policy", "ETag", "Expires", "Last-Modified"),
+    *("Location", "Server", "Set-Cookie", "Vary", "Via", "X-Content-Type-Options", "X-Request-ID", "X-Xss-Protection"),
+    *("X-Amz-Checksum-Crc32", "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Sha256", "X-Amz-Checksum-Type"),
+    *("X-Amz-Expiration", "X-Amz-Id-2", "X-Amz-Request-Id", "X-Amz-Server-Side-Encryption", "X-Amz-Storage-Class"),
+    *("X-Amz-Tagging-Count", "X-Amz-Version-Id", "X-Rgw-Object-Type", "Cf-Ray", "X-Minio-Deployment-Id"),
+    *("Seaweed-X-Amz-ETag", "Seaweed-X-Amz-Owner"),
+)
+"""What S3 servers say of an object. The read service has said what the client shall know."""
+
+_BYTE_HEADERS = (
+    ("X-Request-ID", "$chitram_request_id"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "\"default-src 'none'; sandbox\""),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("ETag", "$chitram_etag"),
+    ("Last-Modified", "$chitram_last_modified"),
+    ("Vary", "$chitram_vary"),
+    ("Cache-Control", "$chitram_cache_control"),
+    ("Content-Disposition", "$chitram_disposition"),
+)
+"""Of the read service's answer nginx keeps the type by itself, these have to be carried over."""
 
 
-class NginxSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs from place to place.
+class Gateway(msgspec.Struct, frozen=True, kw_only=True):
+    """One nginx: where it listens and whom it speaks to.
 
-    `listen` and the servers are `host:port`; `s3_endpoints` are those of the shards' URLs, letter for letter, because
-    they are signed; `directories` are the file shards by name. `max_file_size` is in bytes. `resolver` is a DNS
-    server for server names that come and go, as in Docker; without it names are looked up once, at the start.
+    `read`, `write` and `endpoints` are `host:port`; `endpoints` are the S3 servers of the shards, as
+    their URLs name them; `directories` are the directories of `file://` shards, by the shard's name.
+    `max_file_size` is in bytes. `state` is a directory for its own files, `cache` one for objects, up to
+    `cache_size` (`1g`). With a `resolver` (Docker's is 127.0.0.11) names of services are looked up again every second.
     """
 
     listen: str
     read: tuple[str, ...]
     write: tuple[str, ...]
-    s3_endpoints: tuple[str, ...] = ()
-    directories: dict[str, str] = {}
-    max_file_size: int = 25 << 20
-    workers: str = "auto"
+    endpoints: tuple[str, ...]
+    directories: dict[str, Path] = {}
+    max_file_size: int
+    state: Path
+    cache: Path
     cache_size: str = "1g"
-    access_log: str = "access.log"
+    user: str | None = None
+    workers: str = "auto"
+    open_files: int = 8192
     resolver: str | None = None
 
 
-class Problem(NamedTuple):
-    """An error that nginx finds by itself, in the words of the API."""
-
-    status: int
-    code: str
-    detail: str
-    retry_after: int | None = None
-
-
-PROBLEMS = (
-    Problem(400, "INVALID_REQUEST", "The request could not be understood."),
-    Problem(404, "NOT_FOUND", "There is nothing at this address."),
-    Problem(405, "METHOD_NOT_ALLOWED", "This address does not answer to this method."),
-    Problem(408, "INVALID_REQUEST", "The request took too long to arrive."),
-    Problem(413, "FILE_TOO_LARGE", "The file is too large."),
-    Problem(414, "INVALID_REQUEST", "The address is too long."),
-    Problem(416, "RANGE_NOT_SATISFIABLE", "The range lies outside the file."),
-    Problem(429, "RATE_LIMIT_EXCEEDED", "Too many requests. Try again shortly.", 1),
-    Problem(431, "INVALID_REQUEST", "The request's headers are too large."),
-    Problem(500, "INTERNAL_ERROR", "Something went wrong on our side."),
-    Problem(502, "SERVICE_UNAVAILABLE", "The service can't answer just now. Try again shortly.", 1),
-    Problem(503, "SERVICE_UNAVAILABLE", "The service can't answer just now. Try again shortly.", 1),
-    Problem(504, "SERVICE_UNAVAILABLE", "The service took too long to answer. Try again shortly.", 1),
-)
-
-OWN_STATUSES = {494: 431, 495: 400, 496: 400, 497: 400, 501: 405, 505: 400}
-"""nginx's own statuses, and those the API has no words for, answered as another."""
-
-BYTES_HEADERS = """\
-# The read service's answer is still $upstream_http_* here; once a shard has answered it is the shard's.
-set $chitram_etag $upstream_http_etag;
-set $chitram_modified $upstream_http_last_modified;
-set $chitram_vary $upstream_http_vary;
-set $chitram_cache_control $upstream_http_x_delivery_cache_control;
-set $chitram_disposition $upstream_http_x_delivery_disposition;
-add_header ETag $chitram_etag;
-add_header Last-Modified $chitram_modified;
-add_header Vary $chitram_vary;
-add_header Cache-Control $chitram_cache_control;
-add_header Content-Disposition $chitram_disposition;
-add_header X-Request-ID $chitram_request_id always;
-add_header X-Content-Type-Options nosniff always;
-add_header Content-Security-Policy "default-src 'none'; sandbox" always;
-add_header Cross-Origin-Resource-Policy cross-origin always;"""
-"""What goes with bytes that strangers uploaded: they are shown or saved, never run.
-
-Two headers come under names of our own, because nginx carries Cache-Control and Content-Disposition over by
-itself, also into the error that an attempt may end with; nobody shall keep an error for an hour.
-"""
-
-
-def render(settings: NginxSettings) -> str:
-    """The configuration as text. Raises `ValueError` for an address or a path that can't stand in one."""
+def render(gateway: Gateway) -> str:
+    """Text of `nginx.conf`."""
     values = {
-        "workers": settings.workers,
-        "resolver": f"resolver {_safe(settings.resolver)} valid=1s ipv6=off;" if settings.resolver else "",
-        "access_log": _safe(settings.access_log),
-        "max_body": str(settings.max_file_size + MAX_FORM_OVERHEAD),
-        "read_servers": _servers(settings.read, settings),
-        "write_servers": _servers(settings.write, settings),
-        "s3_upstreams": "\n".join(_s3_upstream(n, e) for n, e in enumerate(settings.s3_endpoints)),
-        "s3_map": _lines(f'"{_safe(endpoint)}" s3_{n};' for n, endpoint in enumerate(settings.s3_endpoints)),
-        "file_map": _lines(f'"{_safe(name)}" "{_safe(path)}";' for name, path in settings.directories.items()),
-        "cache_size": _safe(settings.cache_size),
-        "listen": _safe(settings.listen),
-        "bytes_headers": BYTES_HEADERS,
-        "error_pages": _lines(_error_pages()),
-        "problems": "\n".join(_problem_location(problem) for problem in PROBLEMS),
+        "user": f"user {gateway.user};" if gateway.user else "",
+        "state": _path(gateway.state),
+        "cache": _path(gateway.cache),
+        "cache_size": gateway.cache_size,
+        "workers": gateway.workers,
+        "open_files": str(gateway.open_files),
+        "connections": str(gateway.open_files // 2),
+        "resolver": f"resolver {gateway.resolver} valid=1s ipv6=off;" if gateway.resolver else "",
+        "listen": gateway.listen,
+        "max_body_size": str(gateway.max_file_size + MULTIPART_ROOM),
+        "read_servers": _lines(8, _servers(gateway.read, gateway)),
+        "write_servers": _lines(8, _servers(gateway.write, gateway)),
+        "endpoint_upstreams": _lines(4, _endpoint_upstreams(gateway)),
+        "endpoint_map": _lines(8, [f'"{name}" endpoint_{n};' for n, name in enumerate(gateway.endpoints)]),
+        "directory_map": _lines(8, [f'"{name}" "{_path(path)}";' for name, path in gateway.directories.items()]),
+        "byte_headers": _lines(12, [f"add_header {name} {value};" for name, value in _BYTE_HEADERS]),
+        "hidden_headers": _lines(12, [f"proxy_hide_header {name};" for name in _HIDDEN]),
+        "error_pages": _lines(8, problems.error_pages()),
+        "problem_locations": _lines(8, problems.locations(gateway.max_file_size)),
     }
-    return re.sub(r"( *)@([a-z0-9_]+)@", lambda match: _indented(match[1], values[match[2]]), TEMPLATE.read_text())
+    return re.sub(r"@\{(\w+)\}", lambda found: values[found[1]], TEMPLATE.read_text())
 
 
-def _servers(addresses: tuple[str, ...], settings: NginxSettings) -> str:
-    resolve = " resolve" if settings.resolver else ""
-    return _lines(f"server {_safe(address)}{resolve} max_fails=2 fail_timeout=1s;" for address in addresses)
+def _servers(addresses: tuple[str, ...], gateway: Gateway) -> list[str]:
+    again = " resolve" if gateway.resolver else ""
+    return [f"server {address}{again} max_fails=2 fail_timeout=3s;" for address in addresses]
 
 
-def _s3_upstream(number: int, endpoint: str) -> str:
-    return f"upstream s3_{number} {{\n    server {_safe(endpoint)};\n    keepalive 64;\n}}\n"
-
-
-def _error_pages() -> Iterable[str]:
-    for problem in PROBLEMS:
-        yield f"error_page {problem.status} /_problem/{problem.status};"
-    for own, status in OWN_STATUSES.items():
-        yield f"error_page {own} ={status} /_problem/{status};"
-
-
-def _problem_location(problem: Problem) -> str:
-    document = {
-        "type": "about:blank",
-        "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
-        "detail": problem.detail,
-        "code": problem.code,
-        "details": {},
-        "request_id": "$chitram_request_id",
-    }
-    text = msgspec.json.encode(document).decode().replace("'", "\\'")
-    body = [
-        "internal;",
-        "default_type application/problem+json;",
-        *_problem_headers(problem),
-        f"return {problem.status} '{text}';",
+def _endpoint_upstreams(gateway: Gateway) -> list[str]:
+    again = " resolve" if gateway.resolver else ""
+    return [
+        f"upstream endpoint_{number} {{ zone endpoint_{number} 64k; server {address}{again}; keepalive 32; }}"
+        for number, address in enumerate(gateway.endpoints)
     ]
-    return f"location = /_problem/{problem.status} {{\n{_indented('    ', _lines(body))}\n}}\n"
 
 
-def _problem_headers(problem: Problem) -> list[str]:
-    """All of a problem's headers, because a location with one of its own has none of its server's.
-
-    416 is found when the headers of the bytes have been added already; a second set would double them.
-    """
-    if problem.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        return ["add_header Accept-Ranges bytes always;"]
-    headers = [
-        "add_header X-Request-ID $chitram_request_id always;",
-        "add_header X-Content-Type-Options nosniff always;",
-        "add_header Cache-Control no-store always;",
-    ]
-    return [*headers, f"add_header Retry-After {problem.retry_after} always;"] if problem.retry_after else headers
+def _lines(indent: int, lines: list[str]) -> str:
+    return "\n".join(" " * indent + line for line in lines)
 
 
-def _safe(text: str) -> str:
-    if not text or _UNSAFE.search(text):
-        raise ValueError(f"can't stand in nginx's configuration: {text!r}")
+def _path(path: Path) -> str:
+    """A path that can stand between quotes in nginx's language. Raises ValueError for one that can't."""
+    text = str(path)
+    if not path.is_absolute() or any(c in text for c in '"\\$\n\r'):
+        raise ValueError(f"nginx can't be given the path {text!r}")
     return text
-
-
-def _indented(indent: str, value: str) -> str:
-    return _lines(indent + line if line else line for line in value.splitlines())
-
-
-def _lines(lines: Iterable[str]) -> str:
-    return "\n".join(lines)

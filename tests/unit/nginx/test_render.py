@@ -1,0 +1,65 @@
+"""From a gateway to nginx.conf."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from infrastructure.nginx.problems import PROBLEMS
+from infrastructure.nginx.render import MULTIPART_ROOM, Gateway, render
+
+GATEWAY = Gateway(
+    listen="127.0.0.1:8080",
+    read=("r1:1", "r2:2"),
+    write=("w1:3",),
+    endpoints=("s3:4", "s3:5"),
+    directories={"disk": Path("/disk/one")},
+    max_file_size=1000,
+    state=Path("/state"),
+    cache=Path("/cache"),
+)
+
+
+def test_nothing_is_left_to_fill_in():
+    """Every name in the template has a value, and brackets are balanced."""
+    text = render(GATEWAY)
+    assert "@{" not in text
+    assert text.count("{") == text.count("}")
+
+
+def test_every_read_service_is_in_both_upstreams():
+    """Round robin and least connections go over the same services."""
+    text = render(GATEWAY)
+    for name in ("read_round_robin", "read_least_busy"):
+        (block,) = re.findall(rf"upstream {name} {{(.*?)}}", text, re.DOTALL)
+        assert re.findall(r"server (\S+)", block) == ["r1:1", "r2:2"]
+
+
+def test_names_are_resolved_again_where_there_is_a_resolver():
+    """With a resolver, services may come and go behind their name."""
+    assert "resolve" not in re.sub(r"#.*", "", render(GATEWAY)).replace("resolver", "")
+    text = render(msgspec.structs.replace(GATEWAY, resolver="127.0.0.11"))
+    assert "resolver 127.0.0.11 valid=1s" in text
+    assert "server r1:1 resolve " in text
+    assert "server s3:4 resolve;" in text
+
+
+def test_form_may_be_longer_than_its_file():
+    """nginx refuses what can't hold a file of the greatest size."""
+    assert f"client_max_body_size {1000 + MULTIPART_ROOM};" in render(GATEWAY)
+
+
+def test_every_problem_is_valid_json():
+    """What nginx returns parses, whatever its sentences hold."""
+    documents = [json.loads(text) for text in re.findall(r"return \d+ '(.*)';", render(GATEWAY))]
+    assert [document["status"] for document in documents] == [problem.status for problem in PROBLEMS]
+    assert all(document["code"] and document["detail"] for document in documents)
+
+
+@pytest.mark.parametrize("path", ["relative", '/a"b', "/a$b", "/a\nb", "/a\\b"])
+def test_path_that_nginx_would_misread_is_refused(path):
+    """Such a path stops the start."""
+    with pytest.raises(ValueError, match="can't be given the path"):
+        render(msgspec.structs.replace(GATEWAY, cache=Path(path)))
