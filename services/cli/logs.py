@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from argparse import Namespace
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,14 +21,14 @@ def run(given: Namespace) -> int:
     """Prints the last lines of each log and, if asked, what is added to them, until it is interrupted."""
     logs = _chosen(given.names)
     width = max(len(log.stem) for log in logs) if len(logs) > 1 else 0
-    followed = [Followed(log, width) for log in logs]
-    for log in followed:
-        log.show_last(given.lines)
-    while given.follow:
+    with ExitStack() as files:
+        followed = [files.enter_context(closing(Followed(log, width))) for log in logs]
         for log in followed:
-            log.show_new()
-        sys.stdout.flush()
-        time.sleep(0.2)
+            log.show_last(given.lines)
+        while given.follow:
+            for log in followed:
+                log.show_new()
+            time.sleep(0.2)
     return 0
 
 
@@ -40,11 +41,16 @@ class Followed:
         self._prefix = f"{path.stem:<{width}} | ".encode() if width else b""
         self._file: BinaryIO = path.open("rb")
 
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
     def show_last(self, count: int) -> None:
         """Prints the last lines and goes to the end."""
         end = self._file.seek(0, 2)
         self._file.seek(max(0, end - LAST))
-        self._print(self._file.read().splitlines(keepends=True)[-count:] if count > 0 else [])
+        lines = self._file.read().splitlines(keepends=True)
+        self._print(lines[-count:] if count > 0 else [])
 
     def show_new(self) -> None:
         """Prints what was added."""

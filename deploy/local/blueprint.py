@@ -1,0 +1,134 @@
+"""The whole stack as data: from counts, ports and secrets to every part."""
+
+import msgspec
+
+from deploy.local.facts import Credentials, Facts, names
+from deploy.local.layout import Layout
+from deploy.local.part import Part
+from deploy.local.ports import HOST
+from deploy.local.servers import nats, nginx, postgres, seaweedfs, service, valkey
+from infrastructure.nginx.render import Gateway
+
+REPLICAS = ("postgres-replica-1", "postgres-replica-2")
+BUCKETS = ("shard-1", "shard-2", "shard-3", "shard-4")
+SEAWEEDFS_PORTS = tuple(f"seaweedfs-{name}" for name in seaweedfs.Ports.__struct_fields__)
+SERVERS = ("postgres-primary", *REPLICAS, "valkey", "nats", "seaweedfs", "nginx")
+SERVER_PORTS = ("postgres-primary", *REPLICAS, "valkey", "nats", *SEAWEEDFS_PORTS)
+
+MAX_FILE_SIZE = "26214400"
+"""Bytes of one picture, as the write service's own default; the variable CHITRAM_MAX_FILE_SIZE changes both."""
+
+
+class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
+    """Every part of a stack, nothing of it started."""
+
+    primary: postgres.Server
+    replicas: tuple[postgres.Server, ...]
+    valkey: valkey.Server
+    nats: nats.Server
+    seaweedfs: seaweedfs.Server
+    services: tuple[service.Server, ...]
+    nginx: nginx.Server
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, in the order in which they depend on each other."""
+        return (
+            *(postgres.part(server) for server in (self.primary, *self.replicas)),
+            *(valkey.part(self.valkey), nats.part(self.nats), seaweedfs.part(self.seaweedfs)),
+            *(service.part(server) for server in self.services),
+            nginx.part(self.nginx),
+        )
+
+    def part(self, name: str) -> Part:
+        """The part of that name. Raises KeyError."""
+        return {part.name: part for part in self.parts}[name]
+
+
+def wanted_ports(facts: Facts) -> list[str]:
+    """Names of all ports that a stack needs besides its public one."""
+    return [*SERVER_PORTS, *names(facts.counts)]
+
+
+def draw(facts: Facts, credentials: Credentials, layout: Layout) -> Blueprint:
+    """The stack that `facts` describes; they must have every port of `wanted_ports`."""
+    primary = _postgres(facts, credentials, layout, "postgres-primary", follows=None)
+    replicas = tuple(
+        _postgres(facts, credentials, layout, name, follows=facts.ports["postgres-primary"]) for name in REPLICAS
+    )
+    cache = valkey.Server(
+        name="valkey",
+        port=facts.ports["valkey"],
+        directory=layout.run("valkey"),
+        config=layout.config("valkey.conf"),
+        password=credentials.redis,
+    )
+    events = nats.Server(name="nats", port=facts.ports["nats"], directory=layout.run("nats"), password=credentials.nats)
+    objects = seaweedfs.Server(
+        name="seaweedfs",
+        ports=seaweedfs.Ports(*(facts.ports[name] for name in SEAWEEDFS_PORTS)),
+        directory=layout.run("seaweedfs"),
+        keys=layout.config("seaweedfs.json"),
+        access_key=credentials.s3_access_key,
+        secret_key=credentials.s3_secret_key,
+    )
+    environment = facts.settings | {
+        "CHITRAM_POSTGRES_PRIMARY": primary.url(),
+        "CHITRAM_POSTGRES_REPLICAS": ",".join(replica.url() for replica in replicas),
+        "CHITRAM_REDIS_URL": cache.url,
+        "CHITRAM_NATS_SERVERS": events.url,
+        "CHITRAM_SHARDS": ",".join(f"{name}=s3://{objects.endpoint}/{name}" for name in BUCKETS),
+        "CHITRAM_S3_ACCESS_KEY": objects.access_key,
+        "CHITRAM_S3_SECRET_KEY": objects.secret_key,
+        "CHITRAM_S3_REGION": seaweedfs.REGION,
+    }
+    return Blueprint(
+        primary=primary,
+        replicas=replicas,
+        valkey=cache,
+        nats=events,
+        seaweedfs=objects,
+        services=tuple(
+            service.Server(name=name, port=facts.ports[name], directory=layout.run(name), environment=environment)
+            for name in names(facts.counts)
+        ),
+        nginx=_nginx(facts, layout, objects.endpoint),
+    )
+
+
+def _postgres(
+    facts: Facts, credentials: Credentials, layout: Layout, name: str, *, follows: int | None
+) -> postgres.Server:
+    return postgres.Server(
+        name=name,
+        port=facts.ports[name],
+        data=layout.run(name),
+        config=layout.config(f"{name}.conf"),
+        passwords=postgres.Passwords(
+            credentials.postgres_superuser, credentials.postgres_services, credentials.postgres_replication
+        ),
+        follows=follows,
+    )
+
+
+def _nginx(facts: Facts, layout: Layout, endpoint: str) -> nginx.Server:
+    def addresses(kind: str) -> tuple[str, ...]:
+        return tuple(f"{HOST}:{facts.ports[name]}" for name in names(facts.counts) if name.startswith(f"{kind}-"))
+
+    return nginx.Server(
+        name="nginx",
+        directory=layout.run("nginx"),
+        config=layout.config("nginx.conf"),
+        gateway=Gateway(
+            listen=f"{HOST}:{facts.port}",
+            read=addresses("read"),
+            write=addresses("write"),
+            endpoints=(endpoint,),
+            max_file_size=int(facts.settings.get("CHITRAM_MAX_FILE_SIZE", MAX_FILE_SIZE)),
+            state=layout.run("nginx"),
+            cache=layout.run("nginx") / "cache",
+            user=nginx.this_user(),
+            workers="2",
+            open_files=nginx.open_files(),
+        ),
+    )

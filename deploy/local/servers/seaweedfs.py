@@ -1,0 +1,148 @@
+"""SeaweedFS: one server with any number of buckets behind the S3 protocol."""
+
+import http.client
+import json
+from pathlib import Path
+
+import msgspec
+
+import infrastructure.storage
+from deploy.local import binaries
+from deploy.local.part import NotReady, Part
+from deploy.local.ports import HOST
+from deploy.local.trouble import Trouble
+
+ROOM = Path(infrastructure.storage.__file__).parent
+REGION = "us-east-1"
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The roles inside the one process listen twice each: HTTP and gRPC."""
+
+    s3: int
+    s3_grpc: int
+    master: int
+    master_grpc: int
+    volume: int
+    volume_grpc: int
+    filer: int
+    filer_grpc: int
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """One SeaweedFS server. `keys` is the file with the access keys; without any, S3 would be open to all."""
+
+    name: str
+    ports: Ports
+    directory: Path
+    keys: Path
+    access_key: str
+    secret_key: str
+
+    @property
+    def endpoint(self) -> str:
+        """`host:port` of the S3 protocol."""
+        return f"{HOST}:{self.ports.s3}"
+
+
+def part(server: Server) -> Part:
+    """The server as a part."""
+    return Part(
+        name=server.name,
+        command=(binaries.weed(), "-logtostderr=true", "server", *options(server)),
+        directory=server.directory,
+        ports=msgspec.structs.astuple(server.ports),
+        ready=lambda: _ready(server),
+        # HOME: it would read settings from ~/.seaweedfs.
+        environment={"GOMEMLIMIT": "192MiB", "HOME": str(server.directory)},
+        files={server.keys: json.dumps(_identities(server), indent=2)},
+        # Its volumes are closed at once, then it waits 15 seconds for connections of its own.
+        stop_seconds=2,
+        sockets=tuple(
+            Path(f"/tmp/seaweedfs-{role}-{port}.sock")  # noqa: S108 - SeaweedFS's choice, not ours
+            for role, port in (
+                *(("s3", server.ports.s3), ("s3-grpc", server.ports.s3_grpc)),
+                *(("filer", server.ports.filer), ("filer-grpc", server.ports.filer_grpc)),
+                *(("volume-grpc", server.ports.volume_grpc), ("master-grpc", server.ports.master_grpc)),
+            )
+        ),
+    )
+
+
+def options(server: Server) -> tuple[str, ...]:
+    """Command-line options; `peers=none` spares a lone master the seconds of an election."""
+    ports = server.ports
+    return (
+        *(f"-dir={server.directory}", f"-ip={HOST}", f"-ip.bind={HOST}"),
+        *(f"-master.port={ports.master}", f"-master.port.grpc={ports.master_grpc}"),
+        *("-master.peers=none", "-master.telemetry=false", "-master.volumeSizeLimitMB=1024"),
+        *(f"-volume.port={ports.volume}", f"-volume.port.grpc={ports.volume_grpc}"),
+        *("-volume.max=1000", "-volume.preStopSeconds=0"),
+        *("-filer", f"-filer.port={ports.filer}", f"-filer.port.grpc={ports.filer_grpc}"),
+        *("-s3", f"-s3.port={ports.s3}", f"-s3.port.grpc={ports.s3_grpc}", f"-s3.config={server.keys}"),
+        *("-s3.iam=false", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+    )
+
+
+def make_buckets(server: Server, names: tuple[str, ...]) -> None:
+    """Makes buckets that are durable at once: a write to them is on the disk when it is answered."""
+    _upload(server, "/etc/seaweedfs/filer.conf", (ROOM / "filer.conf").read_bytes())
+    known = {entry["FullPath"] for entry in _list(server, "/buckets/")}
+    for name in names:
+        if f"/buckets/{name}" not in known:
+            _ask(server.ports.filer, "POST", f"/buckets/{name}/", wanted=201)
+            # A bucket's first object would wait 0.2 seconds for its first volume.
+            _ask(server.ports.master, "GET", f"/vol/grow?collection={name}&count=1&replication=000")
+
+
+def remove_bucket(server: Server, name: str) -> None:
+    """Removes a bucket and all that is in it."""
+    _ask(server.ports.filer, "DELETE", f"/buckets/{name}?recursive=true", wanted=204)
+
+
+def _identities(server: Server) -> dict[str, object]:
+    keys = {"accessKey": server.access_key, "secretKey": server.secret_key}
+    actions = ["Admin", "Read", "List", "Tagging", "Write"]
+    return {"identities": [{"name": "chitram", "credentials": [keys], "actions": actions}]}
+
+
+def _ready(server: Server) -> None:
+    _ask(server.ports.s3, "GET", "/healthz")
+    if b'"DataNodes"' not in _ask(server.ports.master, "GET", "/dir/status"):
+        raise NotReady("no volume server has joined yet")
+
+
+def _list(server: Server, path: str) -> list[dict[str, str]]:
+    headers = {"Accept": "application/json"}
+    answer = json.loads(_ask(server.ports.filer, "GET", f"{path}?limit=100000", headers=headers))
+    return answer["Entries"] or []
+
+
+def _upload(server: Server, path: str, content: bytes) -> None:
+    kind = {"Content-Type": "application/json"}
+    _ask(server.ports.filer, "PUT", path, content=content, headers=kind, wanted=201)
+
+
+def _ask(
+    port: int,
+    method: str,
+    path: str,
+    *,
+    content: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    wanted: int = 200,
+) -> bytes:
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request(method, path, body=content, headers=headers or {})
+        answer = connection.getresponse()
+        body = answer.read()
+    except http.client.HTTPException as error:
+        raise NotReady(f"{method} {path}: {error!r}") from error
+    finally:
+        connection.close()
+    if answer.status >= 500:
+        raise NotReady(f"{method} {path}: {answer.status}")
+    if answer.status != wanted:
+        raise Trouble(f"SeaweedFS answered {answer.status} to {method} {path}: {body[:200]!r}")
+    return body

@@ -1,0 +1,67 @@
+"""Taking a stack down, so that nothing of it runs."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+from deploy.local import blueprint, facts, leftovers
+from deploy.local.layout import Layout
+from deploy.local.lock import exclusive
+from deploy.local.supervisor import Supervisor
+from deploy.local.trouble import Trouble
+
+ORDER = (
+    ("nginx",),
+    ("write", "read", "worker"),
+    ("postgres-replica", "seaweedfs", "nats", "valkey"),
+    ("postgres-primary",),
+)
+"""What is stopped together, by the beginning of its name: who asks before who answers."""
+
+
+def stop(layout: Layout) -> bool:
+    """Stops the stack; the data stays. False when nothing ran. Raises `Trouble` if something can't be stopped."""
+    if not layout.root.exists():
+        return False
+    with exclusive(layout):
+        return take_down(layout)
+
+
+def purge(layout: Layout) -> None:
+    """Stops the stack and removes everything it has ever stored."""
+    stop(layout)
+    shutil.rmtree(layout.root, ignore_errors=True)
+
+
+def take_down(layout: Layout) -> bool:
+    """As `stop`, for a caller that holds the lock."""
+    supervisor = Supervisor(layout)
+    was_running = supervisor.is_running()
+    if was_running:
+        _stop_in_order(supervisor)
+        supervisor.stop()
+    left = leftovers.find(layout.every_run, below=True)
+    leftovers.end(left)
+    _remove_sockets(layout)
+    if still := leftovers.find(layout.every_run, below=True):
+        raise Trouble(f"These processes could not be stopped: {', '.join(str(process.pid) for process in still)}.")
+    return was_running or bool(left)
+
+
+def _stop_in_order(supervisor: Supervisor) -> None:
+    names = [process.name for process in supervisor.processes()]
+    with ThreadPoolExecutor() as pool:
+        for kinds in ORDER:
+            list(pool.map(supervisor.end, [name for name in names if name.startswith(kinds)]))
+
+
+def _remove_sockets(layout: Layout) -> None:
+    try:
+        known = facts.read_facts(layout.facts)
+    except Trouble:  # nobody knows their names, and damaged facts must not keep a stack from being removed
+        return
+    if known is None or not layout.credentials.exists():
+        return
+    plan = blueprint.draw(known, facts.credentials(layout.credentials), layout)
+    for part in plan.parts:
+        for socket in part.sockets:
+            socket.unlink(missing_ok=True)

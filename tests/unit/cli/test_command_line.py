@@ -1,0 +1,42 @@
+"""What may be written on the command line."""
+
+import pytest
+
+from deploy.local.facts import MOST
+from services.cli.main import parser
+
+
+def test_counts_are_pairs():
+    """`scale` takes several kinds at once."""
+    given = parser().parse_args(["scale", "read=5", "worker=2"])
+    assert dict(given.counts) == {"read": 5, "worker": 2}
+
+
+def test_up_without_options_leaves_everything_as_it_was():
+    """What isn't asked for is not decided here."""
+    given = parser().parse_args(["up"])
+    assert (given.read, given.write, given.worker, given.port) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["up", "--read", "0"],
+        ["up", "--read", "x"],
+        ["up", "--port", "0"],
+        ["up", "--port", "65536"],
+        ["scale"],
+        ["scale", "read"],
+        ["scale", "read="],
+        ["scale", "nginx=2"],
+        ["scale", f"read={MOST + 1}"],
+        ["restart"],
+    ],
+)
+def test_what_can_not_be_meant_is_refused(arguments, capsys):
+    """With status 2 and an explanation."""
+    with pytest.raises(SystemExit) as stopped:
+        parser().parse_args(arguments)
+    assert stopped.value.code == 2
+    assert "error" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""The local stack: what can be known without starting it."""
