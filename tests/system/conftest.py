@@ -1,0 +1,94 @@
+"""Stacks for the system tests.
+
+`stack` is one for the whole run, shared by all workers; no test may disturb it. `api` speaks to it.
+`own_stack` is a module's own, to be mistreated; each test leaves it running. `new_stack` makes some that don't run yet.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.system.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Started by whoever needs it first, stopped by whoever needs it last."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    place = base / "stack"
+    users = base / "stack.users"
+    with _locked(base):
+        count = int(users.read_text()) if users.exists() else 0
+        if count == 0:
+            made = Stack(_swept(place))
+            made.up()
+        else:
+            made = Stack(place, int(place.joinpath("port").read_text()))
+        place.joinpath("port").write_text(str(made.port))
+        users.write_text(str(count + 1))
+    yield made
+    with _locked(base):
+        count = int(users.read_text()) - 1
+        users.write_text(str(count))
+        if count == 0:
+            made.chitram("down", "--purge", "--yes")
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    """A client of the shared stack, through nginx."""
+    with httpx.Client(base_url=stack.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack that the tests of one module may mistreat."""
+    made = Stack(_swept(tmp_path_factory.mktemp("own") / "stack"))
+    made.up()
+    yield made
+    made.chitram("down", "--purge", "--yes")
+
+
+@pytest.fixture
+def new_stack(tmp_path: Path) -> Iterator[Callable[[str], Stack]]:
+    """Makes stacks, by the name of their directory, that don't run yet; in the end they are stopped."""
+    made: list[Stack] = []
+
+    def make(name: str = "stack") -> Stack:
+        made.append(Stack(_swept(tmp_path / name)))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.chitram("down", "--purge", "--yes")
+
+
+def _swept(directory: Path) -> Path:
+    """The directory, made; should this run be killed, nothing goes on working below it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    subprocess.Popen(
+        (sys.executable, "-m", "tests.sweeper", str(run), str(directory)),
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ).returncode = 0  # it outlives us, so nobody waits for it
+    return directory
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    with (directory / "stack.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

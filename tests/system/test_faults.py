@@ -1,0 +1,72 @@
+"""Any one process may be killed: it returns, and nothing that was acknowledged is lost."""
+
+import os
+import signal
+
+import pytest
+
+from tests.eventually import eventually
+from tests.system.load import Load, everything_is_kept, serves
+
+pytestmark = pytest.mark.xdist_group("faults")
+"""These tests share a stack, so they share a worker."""
+
+
+async def test_every_process_may_be_killed_in_turn_under_load(own_stack):
+    """`kill -9` of each: it comes back, the load goes on, and every acknowledged image becomes ready."""
+    load = Load(own_stack.url)
+    with load.running():
+        for process in own_stack.processes():
+            os.kill(process["pid"], signal.SIGKILL)
+
+            def is_back(name: str = process["name"], old: int = process["pid"]) -> None:
+                (now,) = (p for p in own_stack.processes() if p["name"] == name)
+                assert now["pid"] != old
+                assert serves(now)
+
+            await eventually(is_back, within=60)
+            uploaded, read = len(load.acknowledged), load.reads
+
+            def goes_on(uploaded: int = uploaded, read: int = read) -> None:
+                assert len(load.acknowledged) > uploaded + 2
+                assert load.reads > read + 2
+
+            await eventually(goes_on, within=30)
+    await eventually(lambda: everything_is_kept(own_stack.url, load.acknowledged), within=60)
+
+
+async def test_stopping_one_read_service_fails_no_read(own_stack):
+    """nginx asks the others."""
+    load = Load(own_stack.url)
+    with load.running():
+
+        def is_reading() -> None:
+            assert load.reads > 20
+
+        await eventually(is_reading)
+        (process,) = (p for p in own_stack.processes() if p["name"] == "read-2")
+        os.kill(process["pid"], signal.SIGKILL)
+        seen = load.reads
+
+        def went_on() -> None:
+            assert load.reads > seen + 100
+
+        await eventually(went_on, within=30)
+    assert load.failed_reads == []
+
+
+async def test_scaling_under_load_fails_no_request(own_stack):
+    """Five read services and back to two, while people upload and look."""
+    load = Load(own_stack.url)
+    with load.running():
+        for count in (5, 2, 3):
+            own_stack.chitram("scale", f"read={count}")
+            seen = load.reads
+
+            def goes_on(seen: int = seen) -> None:
+                assert load.reads > seen + 50
+
+            await eventually(goes_on, within=30)
+            assert sum(p["name"].startswith("read-") for p in own_stack.processes()) == count
+    assert load.failed_reads == []
+    assert load.refused_uploads == 0
