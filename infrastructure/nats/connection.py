@@ -105,13 +105,14 @@ class Connection:
     async def run(self) -> None:
         """Keeps a session open until cancelled."""
         while True:
-            session = await self.restored()
-            await session.ended()
-            self._session = None
-            self._up.clear()
-            log.warning("NATS: connection lost")
-            _tell(self._on_lost)
-            self._retire(session)
+            if self._session is not None:
+                session = self._session
+                await session.ended()
+                self._session = None
+                self._up.clear()
+                log.warning("NATS: connection lost")
+                _tell(self._on_lost)
+                self._retire(session)
             self._session = await self._dial()
             self._up.set()
             log.info("NATS: connection restored")
@@ -171,15 +172,22 @@ async def open_nats(
     on_lost: Callable[[], None] = lambda: None,
     on_restored: Callable[[], None] = lambda: None,
     within: float = START_WITHIN,
+    required: bool = True,
 ) -> AsyncIterator[Connection]:
     """Connects and declares the stream and `consumers`; stays connected until the block ends.
 
-    Raises `Unavailable`, naming CHITRAM_NATS_SERVERS, when that fails for `within` seconds.
+    Raises `Unavailable`, naming CHITRAM_NATS_SERVERS, when that fails for `within` seconds; where it is not
+    `required` the block begins all the same, and there is a session as soon as there is a server.
     `on_lost` and `on_restored` are told of each change later on; they must not block.
     """
     connection = Connection(config, consumers, on_lost, on_restored)
     try:
-        await connection.start(within)
+        try:
+            await connection.start(within)
+        except Unavailable as error:
+            if required:
+                raise
+            log.warning("%s", error)
         running = asyncio.create_task(connection.run())
         try:
             yield connection

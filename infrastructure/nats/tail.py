@@ -165,12 +165,14 @@ async def follow(
     *,
     on_gap: Callable[[], None] = lambda: None,
     within: float = ATTACH_WITHIN,
+    required: bool = True,
 ) -> AsyncIterator[Tail]:
     """Calls `handle` for every event published from now on while the block runs, in the stream's order.
 
     `handle` and `on_gap` must not block. `on_gap` is called when events may have been missed (their
     stream was lost, or one can't be decoded): whatever was concluded from them is void.
-    Raises `Unavailable` when following can't begin `within` seconds.
+    Raises `Unavailable` when following can't begin `within` seconds; where it is not `required` the block begins
+    all the same, and events are heard as soon as they can be.
     """
     tail = Tail(connection, handle, on_gap)
     running = asyncio.create_task(tail.run())
@@ -179,7 +181,9 @@ async def follow(
             async with asyncio.timeout(within):
                 await tail.attached()
         except TimeoutError:
-            raise Unavailable("The stream of events can't be followed.") from None
+            if required:
+                raise Unavailable("The stream of events can't be followed.") from None
+            log.warning("tail: the stream of events can't be followed yet")
         yield tail
     finally:
         await end(running)

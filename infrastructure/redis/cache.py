@@ -68,18 +68,20 @@ class ViewCache:
         """Keeps `data` for `ttl` seconds unless a newer version is known."""
         await self._change(_PUT, image_id, version, data, _milliseconds(ttl))
 
-    async def forget(self, image_id: UUID, version: int) -> None:
-        """Drops what is older than `version` and keeps it from coming back for ten minutes."""
-        await self._change(_FORGET, image_id, version, _milliseconds(FLOOR))
+    async def forget(self, image_id: UUID, version: int) -> bool:
+        """Drops what is older than `version` and keeps it from coming back for ten minutes; False if that failed."""
+        return await self._change(_FORGET, image_id, version, _milliseconds(FLOOR))
 
-    async def _change(self, script: Script, image_id: UUID, *arguments: bytes | int) -> None:
+    async def _change(self, script: Script, image_id: UUID, *arguments: bytes | int) -> bool:
         if not self._client.is_available:
             self._skipped.inc()
-            return
+            return False
         try:
             await script.run(self._client, (self._view(image_id), f"{self._prefix}:floor:{{{image_id}}}"), *arguments)
         except (Unavailable, ResponseError) as error:
             self._note(error)
+            return False
+        return True
 
     def _note(self, error: Exception) -> None:
         self._error.inc()

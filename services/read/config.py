@@ -15,5 +15,5 @@ class ReadConfig(msgspec.Struct, frozen=True):
 
     memory_bytes: Natural = msgspec.field(name="CHITRAM_READ_MEMORY", default=48 << 20)
     max_age: Natural = msgspec.field(name="CHITRAM_MAX_AGE", default=3600)
-    cache_ttl: Natural = msgspec.field(name="CHITRAM_CACHE_TTL", default=300)
+    cache_ttl: Natural = msgspec.field(name="CHITRAM_CACHE_TTL", default=60)
     replica: Natural = msgspec.field(name="CHITRAM_REPLICA", default=0)

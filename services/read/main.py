@@ -3,6 +3,7 @@
 Run as `python -m services.read.main`; run as many as the load needs.
 """
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -22,11 +23,13 @@ from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
 from services.read.config import ReadConfig
 from services.read.deliver import locate
+from services.read.flights import Flights
 from services.read.follow import Follower
 from services.read.http.app import routes
 from services.read.list_images import list_images
 from services.read.look_up import look_up
 from services.read.memory import Memory
+from services.read.trust import Trust
 from services.shared.apps import observed_app
 from services.shared.health import Dependency, holds
 from services.shared.running import background, run
@@ -40,16 +43,31 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
         shared = await rooms.enter_async_context(open_cache(env.read(RedisConfig)))
         storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), reads_only=True))
-        nats = await rooms.enter_async_context(open_nats(env.read(NatsConfig), consumers=()))
 
         memory = Memory(config.memory_bytes)
-        follower = Follower(memory=memory, shared=shared)
+        trust = Trust(
+            attached=lambda: tail.is_attached,
+            told=lambda: follower.has_told_all,
+            ttl=config.cache_ttl,
+            clock=time.monotonic,
+        )
+        follower = Follower(memory=memory, shared=shared, on_overflow=trust.restart)
+
+        def doubt() -> None:
+            memory.clear()
+            trust.restart()
+
+        nats = await rooms.enter_async_context(
+            open_nats(env.read(NatsConfig), consumers=(), on_lost=trust.restart, within=1.0, required=False)
+        )
         await rooms.enter_async_context(background(follower.run()))
         tail = await rooms.enter_async_context(
             follow(
                 nats,
                 lambda delivery: follower.hear(delivery.event.image),
-                on_gap=memory.clear,
+                on_gap=doubt,
+                within=1.0,
+                required=False,
             )
         )
 
@@ -61,7 +79,8 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     memory=memory,
                     shared=shared,
                     catalogue=catalogue,
-                    attached=lambda: tail.is_attached,
+                    trust=trust,
+                    flights=Flights(),
                     ttl=config.cache_ttl,
                 ),
                 list_images=partial(list_images, catalogue=catalogue),

@@ -22,6 +22,10 @@ MAX_FLOORS = 100_000
 """Floors kept, about 16 MB of them; they only have to outlive look-ups that were under way when the event came."""
 
 
+GONE = 1 << 62
+"""The floor of a deleted image, above all versions."""
+
+
 class Remembered(msgspec.Struct, frozen=True):
     """An image with its answer ready: the JSON of its view and its entity tag."""
 
@@ -65,7 +69,7 @@ class Memory:
     def remember(self, entry: Remembered) -> None:
         """Keeps an image, unless a newer version is known of."""
         image_id = str(entry.image.id)
-        if entry.image.version < self._floors.get(image_id, 0):
+        if entry.image.version < self.floor(image_id) or self.newest(entry) is not entry:
             return
         self._drop(image_id)
         self._entries[image_id] = entry
@@ -81,6 +85,23 @@ class Memory:
         entry = self._entries.get(image_id)
         if entry is not None and entry.image.version < version:
             self._drop(image_id)
+
+    def bury(self, image_id: str) -> None:
+        """An event told of the deletion, which is final: no version is newer."""
+        self.forget(image_id, GONE)
+
+    def floor(self, image_id: str) -> int:
+        """The newest version that events told of, 0 when none did lately."""
+        return self._floors.get(image_id, 0)
+
+    def is_gone(self, image_id: str) -> bool:
+        """Whether an event told lately that the image is deleted."""
+        return self.floor(image_id) == GONE
+
+    def newest(self, entry: Remembered) -> Remembered:
+        """The entry, or the one that is remembered of the same image when that is newer."""
+        held = self._entries.get(str(entry.image.id))
+        return held if held is not None and held.image.version > entry.image.version else entry
 
     def _drop(self, image_id: str) -> None:
         entry = self._entries.pop(image_id, None)

@@ -31,8 +31,8 @@ class SharedCache(Protocol):
         """Keeps `data` for `ttl` seconds unless a newer version, or word of a deletion, came before it."""
         ...
 
-    async def forget(self, image_id: UUID, version: int) -> None:
-        """Drops what is older than `version` and refuses it from now on."""
+    async def forget(self, image_id: UUID, version: int) -> bool:
+        """Drops what is older than `version` and refuses it from now on. False when the cache did not listen."""
         ...
 
 

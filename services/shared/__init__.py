@@ -1,1 +1,2 @@
-"""What more than one service needs. A closed list: answers, health, observing, principals, problems, running."""
+"""What more than one service needs. A closed list: answers, apps, clock, health, observing, principals,
+problems, running."""

@@ -17,10 +17,11 @@ from contracts.errors import Unavailable
 from infrastructure import env
 from infrastructure.telemetry import logs
 from infrastructure.telemetry.config import TelemetryConfig
+from services.shared.protocol import Protocol
 
 logger = logging.getLogger(__name__)
 
-DRAIN = 15
+DRAIN = 10
 """Seconds that requests in hand have to finish after SIGTERM."""
 
 KEEP_ALIVE = 90
@@ -54,6 +55,10 @@ def run(open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
 async def _serve(open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]], config: ProcessConfig) -> None:
     async with open_app() as app:
         server = uvicorn.Server(_uvicorn_config(app, config))
+        # uvicorn raises the signal that ended it once more, for the handler it found: it must not kill what is
+        # still to be closed. A function, not SIG_IGN, which the children that render would inherit.
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, lambda *_: None)
         logger.info("listening on %s:%d", config.host, config.port)
         await server.serve()
     await asyncio.sleep(0)  # lets the transports that were closed last say goodbye
@@ -64,7 +69,7 @@ def _uvicorn_config(app: Any, config: ProcessConfig) -> uvicorn.Config:
         app,
         host=config.host,
         port=config.port,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",  # opening and closing is the composition root's business
         log_config=None,

@@ -41,6 +41,9 @@ from services.worker.ports import OutboxRow
 from services.worker.relay import keep_relaying
 from services.worker.tidy import keep_tidying
 
+GRACE = 5.0
+"""Seconds that events in hand get when the worker ends; what is not finished comes again elsewhere."""
+
 
 @asynccontextmanager
 async def open_app() -> AsyncIterator[ASGIApp]:
@@ -71,6 +74,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 _done_after(partial(derive, objects=storage.objects, render=render, ledger=ledger)),
                 concurrency=config.derive_concurrency,
                 on_exhausted=_told(partial(give_up, ledger=ledger)),
+                grace=GRACE,
             )
         )
         await rooms.enter_async_context(
@@ -80,13 +84,15 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 _done_after(partial(erase, objects=storage.objects, ledger=ledger)),
                 concurrency=config.erase_concurrency,
                 on_exhausted=_told(leave_behind),
+                grace=GRACE,
             )
         )
         wake = asyncio.Event()
         await rooms.enter_async_context(background(outbox.listen(wake.set)))
         await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=publish)))
         keep = timedelta(seconds=config.keep_published)
-        await rooms.enter_async_context(background(keep_tidying(keep, outbox=outbox, clock=utc_now)))
+        reconcile_after = timedelta(seconds=config.reconcile_after)
+        await rooms.enter_async_context(background(keep_tidying(keep, reconcile_after, outbox=outbox, clock=utc_now)))
 
         yield observed_app(
             health_routes(

@@ -22,9 +22,9 @@ def read_asked(limit: str | None, cursor: str | None, tags: str | None, content_
 
 
 def _limit(text: str | None) -> int:
-    if text is None:
+    if not text:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT)) and 1 <= int(text) <= MAX_LIMIT):
         raise InvalidRequest(f"The limit is a whole number from 1 to {MAX_LIMIT}.", parameter="limit")
     return int(text)
 

@@ -7,9 +7,12 @@ import pytest
 from contracts.errors import Unavailable
 from contracts.events import ImageChanged, ImageDeleted
 from infrastructure.nats import tail as tail_module
+from infrastructure.nats.config import NatsConfig
+from infrastructure.nats.connection import open_nats
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.pull import Pull
 from infrastructure.nats.tail import follow
+from tests.component.nats.server import NatsServer
 from tests.component.nats.steps import connected, publish
 from tests.events import make_event
 from tests.eventually import becomes, eventually
@@ -206,3 +209,19 @@ async def drop_consumer(js, stream):
     """Deletes the follower's consumer, so that it has to look where it stands."""
     [consumer] = [each.name for each in await js.consumers_info(stream) if not each.config.durable_name]
     await js.delete_consumer(stream, consumer)
+
+
+async def test_a_follower_that_can_wait_begins_without_a_server(tmp_path):
+    """Where NATS is not required the block begins at once, and events are heard once there is a server."""
+    server = NatsServer(tmp_path)
+    heard = []
+    async with (
+        open_nats(NatsConfig(servers=(server.url,)), within=0.2, required=False) as connection,
+        follow(connection, heard.append, within=0.2, required=False) as tail,
+    ):
+        assert not tail.is_attached
+        await server.start()
+        await becomes(lambda: tail.is_attached, True)
+        await publish(connection, make_event())
+        await becomes(lambda: len(heard), 1)
+    server.kill()

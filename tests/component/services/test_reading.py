@@ -4,7 +4,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
 from services.read.main import open_app
 from tests.component.nats.server import NatsServer
@@ -121,19 +120,6 @@ async def test_lists_go_on_where_the_cursor_says(read, write):
 
     await eventually(all_are_listed)
     assert (await read.get(IMAGES, params={"limit": "0"})).status_code == 400
-
-
-async def test_what_another_read_service_cached_is_believed_when_it_can_be_read(serve, view, server_environment):
-    """A second service finds the view in Redis; an entry it can't read it looks up itself."""
-    other = await serve(open_app)
-    url = f"{IMAGES}/{view['id']}"
-    assert (await other.get(url)).json()["id"] == view["id"]
-    redis = Redis.from_url(server_environment["CHITRAM_REDIS_URL"])
-    async with redis:
-        (key,) = await redis.keys(f"{server_environment['CHITRAM_REDIS_PREFIX']}:view:*")
-        await redis.set(key, b"2:this is no image")
-    third = await serve(open_app)
-    assert (await third.get(url)).json()["id"] == view["id"]
 
 
 async def test_while_no_events_are_heard_only_the_replica_is_believed(serve, write, tmp_path):
