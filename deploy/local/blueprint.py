@@ -2,11 +2,12 @@
 
 import msgspec
 
-from deploy.local.facts import Credentials, Facts, names
+from deploy.local.facts import Counts, Credentials, Facts, names
 from deploy.local.layout import Layout
 from deploy.local.part import Part
 from deploy.local.ports import HOST
 from deploy.local.servers import nats, nginx, postgres, seaweedfs, service, valkey
+from deploy.local.settings import max_file_size
 from infrastructure.nginx.render import Gateway
 
 REPLICAS = ("postgres-replica-1", "postgres-replica-2")
@@ -15,8 +16,10 @@ SEAWEEDFS_PORTS = tuple(f"seaweedfs-{name}" for name in seaweedfs.Ports.__struct
 SERVERS = ("postgres-primary", *REPLICAS, "valkey", "nats", "seaweedfs", "nginx")
 SERVER_PORTS = ("postgres-primary", *REPLICAS, "valkey", "nats", *SEAWEEDFS_PORTS)
 
-MAX_FILE_SIZE = "26214400"
-"""Bytes of one picture, as the write service's own default; the variable CHITRAM_MAX_FILE_SIZE changes both."""
+CONNECTIONS = 150
+"""To one Postgres, of the services together; the servers take 200, and people, migrations and replicas need some."""
+
+LARGEST_POOL = 10
 
 
 class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,16 +75,20 @@ def draw(facts: Facts, credentials: Credentials, layout: Layout) -> Blueprint:
         access_key=credentials.s3_access_key,
         secret_key=credentials.s3_secret_key,
     )
-    environment = facts.settings | {
-        "CHITRAM_POSTGRES_PRIMARY": primary.url(),
-        "CHITRAM_POSTGRES_REPLICAS": ",".join(replica.url() for replica in replicas),
-        "CHITRAM_REDIS_URL": cache.url,
-        "CHITRAM_NATS_SERVERS": events.url,
-        "CHITRAM_SHARDS": ",".join(f"{name}=s3://{objects.endpoint}/{name}" for name in BUCKETS),
-        "CHITRAM_S3_ACCESS_KEY": objects.access_key,
-        "CHITRAM_S3_SECRET_KEY": objects.secret_key,
-        "CHITRAM_S3_REGION": seaweedfs.REGION,
-    }
+    environment = (
+        {"CHITRAM_POSTGRES_POOL_SIZE": str(_pool_size(facts.counts))}
+        | facts.settings
+        | {
+            "CHITRAM_POSTGRES_PRIMARY": primary.url(),
+            "CHITRAM_POSTGRES_REPLICAS": ",".join(replica.url() for replica in replicas),
+            "CHITRAM_REDIS_URL": cache.url,
+            "CHITRAM_NATS_SERVERS": events.url,
+            "CHITRAM_SHARDS": ",".join(f"{name}=s3://{objects.endpoint}/{name}" for name in BUCKETS),
+            "CHITRAM_S3_ACCESS_KEY": objects.access_key,
+            "CHITRAM_S3_SECRET_KEY": objects.secret_key,
+            "CHITRAM_S3_REGION": seaweedfs.REGION,
+        }
+    )
     return Blueprint(
         primary=primary,
         replicas=replicas,
@@ -94,6 +101,16 @@ def draw(facts: Facts, credentials: Credentials, layout: Layout) -> Blueprint:
         ),
         nginx=_nginx(facts, layout, objects.endpoint),
     )
+
+
+def _pool_size(counts: Counts) -> int:
+    """Connections of each process, so that all fit; one that runs keeps its own until it is restarted.
+
+    The primary has the write services and the workers, each with one more that listens; a replica may have all
+    read services, when the other replica is gone. No service works with less than 2.
+    """
+    changing = counts.write + counts.worker
+    return max(2, min(LARGEST_POOL, CONNECTIONS // changing - 1, CONNECTIONS // counts.read))
 
 
 def _postgres(
@@ -124,7 +141,7 @@ def _nginx(facts: Facts, layout: Layout, endpoint: str) -> nginx.Server:
             read=addresses("read"),
             write=addresses("write"),
             endpoints=(endpoint,),
-            max_file_size=int(facts.settings.get("CHITRAM_MAX_FILE_SIZE", MAX_FILE_SIZE)),
+            max_file_size=max_file_size(facts.settings),
             state=layout.run("nginx"),
             cache=layout.run("nginx") / "cache",
             user=nginx.this_user(),

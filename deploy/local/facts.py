@@ -29,7 +29,7 @@ class Facts(msgspec.Struct, frozen=True):
     """One stack. `port` is the public one, `ports` all others by what listens there.
 
     `settings` are the variables `CHITRAM_...` that were set when it was started; every service gets them,
-    with every later start too.
+    with every later start too, until one sets them otherwise.
     """
 
     counts: Counts = Counts()
@@ -60,7 +60,8 @@ def settle_ports(facts: Facts, wanted: Iterable[str], is_free: Callable[[int], b
 
     May try to listen on many ports; `is_free` is asked for those that are remembered.
     """
-    known = {name: facts.ports[name] for name in wanted if name in facts.ports and is_free(facts.ports[name])}
+    remembered = {name: facts.ports[name] for name in wanted if name in facts.ports}
+    known = {name: port for name, port in remembered.items() if port != facts.port and is_free(port)}
     missing = [name for name in wanted if name not in known]
     chosen = ports.choose(len(missing), avoid={facts.port, *facts.ports.values()}, keep=known.values())
     return msgspec.structs.replace(facts, ports=known | dict(zip(missing, chosen, strict=True)))

@@ -34,9 +34,9 @@ def _names(stack: Running, asked: list[str]) -> list[str]:
 def _restart(stack: Running, name: str, report: Report) -> None:
     plan = stack.draw()
     without = _without(plan.nginx, {f"127.0.0.1:{port}" for port in plan.part(name).ports})
-    if without is not None:
-        stack.route(without, drained=True)
     try:
+        if without is not None:
+            stack.route(without, drained=True)
         stack.supervisor.end(name)
         stack.supervisor.add(plan.part(name))
         begin(plan.part(name), layout=stack.layout, supervisor=stack.supervisor, report=report)

@@ -24,24 +24,32 @@ def scale(layout: Layout, wanted: dict[str, int], *, report: Report) -> Facts:
         changed = msgspec.structs.replace(stack.facts, counts=counts)
         ports = facts.settle_ports(changed, facts.names(counts), is_free=lambda _: True).ports
         changed = msgspec.structs.replace(changed, ports=stack.facts.ports | ports)
-        _add(stack, changed, report)
-        facts.write_private(layout.facts, changed)
         gone = set(facts.names(stack.facts.counts)) - set(facts.names(counts))
-        stack.route(_draw(stack, changed).nginx, drained=bool(gone))
+        try:
+            _add(stack, changed, report)
+            stack.route(_draw(stack, changed).nginx, drained=bool(gone))
+            facts.write_private(layout.facts, changed)
+        except BaseException:
+            _undo(stack, changed)
+            raise
         _remove(stack, sorted(gone))
         return changed
+
+
+def _undo(stack: Running, changed: Facts) -> None:
+    """As before: nginx first, so that it asks nobody who is about to go."""
+    try:
+        stack.route(stack.draw().nginx, drained=False)
+    finally:
+        _remove(stack, sorted(set(facts.names(changed.counts)) - set(facts.names(stack.facts.counts))))
 
 
 def _add(stack: Running, changed: Facts, report: Report) -> None:
     before = facts.names(stack.facts.counts)
     new = [service.part(server) for server in _draw(stack, changed).services if server.name not in before]
     stack.supervisor.add(*new)
-    try:
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(partial(begin, layout=stack.layout, supervisor=stack.supervisor, report=report), new))
-    except BaseException:
-        _remove(stack, [part.name for part in new])
-        raise
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(partial(begin, layout=stack.layout, supervisor=stack.supervisor, report=report), new))
 
 
 def _remove(stack: Running, names: list[str]) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 
 import msgspec
 
-from deploy.local import blueprint, facts, leftovers, ports, unprivileged
+from deploy.local import blueprint, facts, leftovers, ports, settings, unprivileged
 from deploy.local.blueprint import BUCKETS, Blueprint
 from deploy.local.facts import Counts, Facts
 from deploy.local.layout import Layout
@@ -37,7 +37,11 @@ PATIENCE = 90.0
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for; None means as before, else the default. `settings` are variables for every service."""
+    """What is asked for; None means as before, else the default.
+
+    `settings` are variables for every service; those that aren't named stay as before, an empty
+    one goes back to its default.
+    """
 
     read: int | None = None
     write: int | None = None
@@ -61,7 +65,9 @@ def start(layout: Layout, wish: Wish, *, report: Report) -> Started:
         if known and supervisor.is_running():
             return Started(known, was_running=_heal(known, layout, supervisor, report))
         leftovers.end(leftovers.find(layout.every_run, below=True))
-        settled = _settle(known or Facts(), wish)
+        before = known or Facts()
+        settled = _settle(before, wish)
+        settings.check(_draw(settled, layout).services[0].environment)
         facts.write_private(layout.facts, settled)
         unprivileged.let_through(layout.root, layout.every_run, layout.config("x").parent)
         try:
@@ -69,6 +75,8 @@ def start(layout: Layout, wish: Wish, *, report: Report) -> Started:
             _bring_up(settled, layout, supervisor, report)
         except BaseException:
             take_down(layout)
+            # Settings that it did not start with must not come back with the next start.
+            facts.write_private(layout.facts, msgspec.structs.replace(settled, settings=before.settings))
             raise
         return Started(settled, was_running=False)
 
@@ -103,9 +111,17 @@ def _settle(known: Facts, wish: Wish) -> Facts:
         worker=wish.worker or known.counts.worker,
     )
     port = known.port if wish.port is None else wish.port
-    settled = msgspec.structs.replace(known, counts=counts, port=port, settings=wish.settings)
+    kept = {name: value for name, value in (known.settings | wish.settings).items() if value}
+    settled = msgspec.structs.replace(known, counts=counts, port=port, settings=kept)
     _check_public_port(port)
-    return facts.settle_ports(settled, blueprint.wanted_ports(settled))
+    try:
+        return facts.settle_ports(settled, blueprint.wanted_ports(settled))
+    except OSError as error:
+        raise Trouble(f"There are no ports for this stack: {error.strerror}.") from None
+
+
+def _draw(settled: Facts, layout: Layout) -> Blueprint:
+    return blueprint.draw(settled, facts.credentials(layout.credentials), layout)
 
 
 def _check_public_port(port: int) -> None:
@@ -124,7 +140,7 @@ def _check_public_port(port: int) -> None:
 
 
 def _bring_up(settled: Facts, layout: Layout, supervisor: Supervisor, report: Report) -> None:
-    plan = blueprint.draw(settled, facts.credentials(layout.credentials), layout)
+    plan = _draw(settled, layout)
     supervisor.add(*plan.parts)
     run = partial(begin, layout=layout, supervisor=supervisor, report=report)
     with ThreadPoolExecutor() as pool:

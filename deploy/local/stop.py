@@ -27,9 +27,16 @@ def stop(layout: Layout) -> bool:
 
 
 def purge(layout: Layout) -> None:
-    """Stops the stack and removes everything it has ever stored."""
-    stop(layout)
-    shutil.rmtree(layout.root, ignore_errors=True)
+    """Stops the stack and removes everything it has ever stored. Raises `Trouble` if something can't be removed."""
+    if not layout.root.exists():
+        return
+    with exclusive(layout):
+        take_down(layout)
+        try:
+            shutil.rmtree(layout.root)
+        except OSError as error:
+            sentence = f"{error.filename} could not be removed: {error.strerror}."
+            raise Trouble(sentence, way_out=f"Nothing runs any more; remove {layout.root} by hand.") from None
 
 
 def take_down(layout: Layout) -> bool:
@@ -57,11 +64,11 @@ def _stop_in_order(supervisor: Supervisor) -> None:
 def _remove_sockets(layout: Layout) -> None:
     try:
         known = facts.read_facts(layout.facts)
+        if known is None or not layout.credentials.exists():
+            return
+        plan = blueprint.draw(known, facts.credentials(layout.credentials), layout)
     except Trouble:  # nobody knows their names, and damaged facts must not keep a stack from being removed
         return
-    if known is None or not layout.credentials.exists():
-        return
-    plan = blueprint.draw(known, facts.credentials(layout.credentials), layout)
     for part in plan.parts:
         for socket in part.sockets:
             socket.unlink(missing_ok=True)

@@ -32,15 +32,17 @@ PROBLEMS = (
     Problem(429, "RATE_LIMIT_EXCEEDED", "There were too many requests. Try again shortly.", _RETRY),
     Problem(431, errors.InvalidRequest.code, "The request's headers are too long."),
     Problem(500, errors.InternalFault.code, errors.InternalFault.sentence),
+    Problem(501, errors.InvalidRequest.code, "The request's transfer encoding is not known."),
     Problem(502, errors.Unavailable.code, errors.Unavailable.sentence, _RETRY),
     Problem(503, errors.Unavailable.code, errors.Unavailable.sentence, _RETRY),
     Problem(504, errors.Unavailable.code, errors.Unavailable.sentence, _RETRY),
+    Problem(505, errors.InvalidRequest.code, "The request's version of HTTP is not known."),
 )
 
 OWN_STATUSES = {494: 431}
 """nginx's private numbers for what HTTP has a status for; 494 is a header that is too long."""
 
-_AFTER_HEADERS = {412, 416}
+_AFTER_HEADERS = {416}
 """Found when the answer's headers, the common ones too, are there already."""
 
 

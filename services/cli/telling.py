@@ -23,7 +23,7 @@ def tells_trouble(command: Command) -> Command:
         try:
             return command(given)
         except Trouble as trouble:
-            errors.print(f"[bold red]{trouble.sentence}[/]" if errors.is_terminal else trouble.sentence)
+            errors.print(trouble.sentence, style="bold red", markup=False)
             for text in (trouble.log, trouble.way_out):
                 if text:
                     errors.print(f"\n{text}", markup=False)

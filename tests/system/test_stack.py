@@ -47,10 +47,14 @@ def test_services_answer_on_their_own_ports(stack):
             assert httpx.get(f"http://127.0.0.1:{ports[name]}{path}", timeout=10).status_code == 200
 
 
-def test_only_nginx_can_be_spoken_to_without_a_secret(stack):
-    """Every server refuses a stranger: nothing has a default password, and nothing is open."""
+def test_data_is_given_to_nobody_without_a_secret(stack):
+    """S3, the files and volumes behind it and the cache refuse a stranger: nothing has a default password."""
     endpoints = stack.status()["endpoints"]
     assert httpx.get(f"{endpoints['s3']}/shard-1/x", timeout=10).status_code == 403
+    ports = json.loads(stack.directory.joinpath(".chitram", "stack.json").read_text())["ports"]
+    for path in ("seaweedfs-filer", "seaweedfs-volume"):
+        assert httpx.get(f"http://127.0.0.1:{ports[path]}/1,01", timeout=10).status_code == 401
+        assert httpx.post(f"http://127.0.0.1:{ports[path]}/1,01", files={"file": b"x"}, timeout=10).status_code == 401
     port = int(endpoints["redis"].rpartition(":")[2].partition("/")[0])
     with socket.create_connection(("127.0.0.1", port), timeout=5) as redis:
         redis.sendall(b"PING\r\n")
@@ -159,6 +163,17 @@ def test_taken_port_is_named_with_the_way_out(new_stack):
     assert stack.living() == []
 
 
+def test_setting_that_can_not_be_meant_stops_nothing_else(new_stack):
+    """A bad value is named before anything is started, and the next commands work without it."""
+    stack = new_stack()
+    done = stack.run("up", "--port", str(stack.port), CHITRAM_MAX_FILE_SIZE="abc")
+    assert done.returncode == 1
+    assert "CHITRAM_MAX_FILE_SIZE" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "chitram up" in stack.run("status").stderr
+    assert "not running" in stack.chitram("down")
+
+
 def test_part_that_can_not_start_is_named_with_its_last_words(new_stack):
     """The error names the part, shows its log and where the rest of it is; nothing goes on running."""
     stack = new_stack()
@@ -169,6 +184,8 @@ def test_part_that_can_not_start_is_named_with_its_last_words(new_stack):
     assert ".chitram/logs/" in done.stderr
     assert stack.living() == []
     assert {process["state"] for process in stack.processes()} == {"stopped"}
+    kept = json.loads(stack.directory.joinpath(".chitram", "stack.json").read_text())
+    assert "CHITRAM_COPIES" not in kept["settings"]
 
 
 def test_commands_for_a_stack_that_is_not_there(new_stack):

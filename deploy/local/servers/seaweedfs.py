@@ -1,7 +1,11 @@
 """SeaweedFS: one server with any number of buckets behind the S3 protocol."""
 
+import base64
+import hashlib
+import hmac
 import http.client
 import json
+import time
 from pathlib import Path
 
 import msgspec
@@ -44,6 +48,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
         """`host:port` of the S3 protocol."""
         return f"{HOST}:{self.ports.s3}"
 
+    def signing_key(self, role: str) -> str:
+        """What tokens for the HTTP port of `role` are signed with; another one for each role and secret."""
+        return hmac.new(self.secret_key.encode(), role.encode(), hashlib.sha256).hexdigest()
+
 
 def part(server: Server) -> Part:
     """The server as a part."""
@@ -54,7 +62,7 @@ def part(server: Server) -> Part:
         ports=msgspec.structs.astuple(server.ports),
         ready=lambda: _ready(server),
         # HOME: it would read settings from ~/.seaweedfs.
-        environment={"GOMEMLIMIT": "192MiB", "HOME": str(server.directory)},
+        environment={"GOMEMLIMIT": "384MiB", "HOME": str(server.directory)} | _locks(server),
         files={server.keys: json.dumps(_identities(server), indent=2)},
         # Its volumes are closed at once, then it waits 15 seconds for connections of its own.
         stop_seconds=2,
@@ -90,14 +98,24 @@ def make_buckets(server: Server, names: tuple[str, ...]) -> None:
     known = {entry["FullPath"] for entry in _list(server, "/buckets/")}
     for name in names:
         if f"/buckets/{name}" not in known:
-            _ask(server.ports.filer, "POST", f"/buckets/{name}/", wanted=201)
+            _ask_filer(server, "POST", f"/buckets/{name}/", wanted=201)
             # A bucket's first object would wait 0.2 seconds for its first volume.
             _ask(server.ports.master, "GET", f"/vol/grow?collection={name}&count=1&replication=000")
 
 
 def remove_bucket(server: Server, name: str) -> None:
     """Removes a bucket and all that is in it."""
-    _ask(server.ports.filer, "DELETE", f"/buckets/{name}?recursive=true", wanted=204)
+    _ask_filer(server, "DELETE", f"/buckets/{name}?recursive=true", wanted=204)
+
+
+def _locks(server: Server) -> dict[str, str]:
+    """Without these the ports behind S3 would give every object to whoever can connect."""
+    return {
+        "WEED_JWT_SIGNING_KEY": server.signing_key("volume"),
+        "WEED_JWT_SIGNING_READ_KEY": server.signing_key("volume-read"),
+        "WEED_JWT_FILER_SIGNING_KEY": server.signing_key("filer"),
+        "WEED_JWT_FILER_SIGNING_READ_KEY": server.signing_key("filer-read"),
+    }
 
 
 def _identities(server: Server) -> dict[str, object]:
@@ -114,13 +132,38 @@ def _ready(server: Server) -> None:
 
 def _list(server: Server, path: str) -> list[dict[str, str]]:
     headers = {"Accept": "application/json"}
-    answer = json.loads(_ask(server.ports.filer, "GET", f"{path}?limit=100000", headers=headers))
+    answer = json.loads(_ask_filer(server, "GET", f"{path}?limit=100000", headers=headers))
     return answer["Entries"] or []
 
 
 def _upload(server: Server, path: str, content: bytes) -> None:
     kind = {"Content-Type": "application/json"}
-    _ask(server.ports.filer, "PUT", path, content=content, headers=kind, wanted=201)
+    _ask_filer(server, "PUT", path, content=content, headers=kind, wanted=201)
+
+
+def _ask_filer(
+    server: Server,
+    method: str,
+    path: str,
+    *,
+    content: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    wanted: int = 200,
+) -> bytes:
+    key = server.signing_key("filer-read" if method == "GET" else "filer")
+    signed = (headers or {}) | {"Authorization": f"Bearer {_token(key)}"}
+    return _ask(server.ports.filer, method, path, content=content, headers=signed, wanted=wanted)
+
+
+def _token(key: str, seconds: int = 60) -> str:
+    """A JSON Web Token that is good for so long."""
+    parts = ({"alg": "HS256", "typ": "JWT"}, {"exp": int(time.time()) + seconds})
+    text = b".".join(_base64(json.dumps(part).encode()) for part in parts)
+    return (text + b"." + _base64(hmac.digest(key.encode(), text, "sha256"))).decode()
+
+
+def _base64(value: bytes) -> bytes:
+    return base64.urlsafe_b64encode(value).rstrip(b"=")
 
 
 def _ask(

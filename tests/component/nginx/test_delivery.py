@@ -115,6 +115,35 @@ async def test_condition_that_fails_sends_the_bytes(scene, delivered):
         assert (await scene.client.get(FILE, headers=headers)).content == PICTURE
 
 
+@pytest.mark.parametrize(
+    "condition", [{"If-Match": TAG}, {"If-Unmodified-Since": MODIFIED}, {"If-Match": TAG, "Range": "bytes=0-9"}]
+)
+async def test_precondition_is_left_to_the_read_service(scene, condition):
+    """nginx doesn't judge by the shard's tag and date what the read service has judged by its own."""
+    key = new_key()
+    scene.answer_reads(lambda _: deliver(key, shard=scene.shard))
+    for headers in (condition, {}, condition):
+        answer = await scene.client.get(FILE, headers=headers)
+        part = slice(10) if "Range" in headers else slice(None)
+        assert (answer.status_code, answer.content) == (206 if "Range" in headers else 200, PICTURE[part])
+        assert answer.headers["ETag"] == TAG
+    assert (await scene.client.head(FILE, headers=condition)).status_code in {200, 206}
+
+
+async def test_precondition_on_a_file_of_a_directory(scene):
+    """nginx knows no tag of such a file, so If-Match fails there: a problem document says so."""
+    key = new_key()
+    (scene.directory / key).parent.mkdir()
+    (scene.directory / key).write_bytes(PICTURE)
+    scene.answer_reads(lambda _: deliver(key))
+    answer = await scene.client.get(FILE, headers={"If-Match": TAG})
+    assert (answer.status_code, answer.json()["code"]) == (412, "VERSION_CONFLICT")
+    assert answer.headers.get_list("X-Request-ID") == [answer.json()["request_id"]]
+    assert answer.headers.get_list("Cache-Control") == ["no-store"]
+    assert "Content-Disposition" not in answer.headers
+    assert (await scene.client.get(FILE, headers={"If-Match": "*"})).status_code == 200
+
+
 async def test_object_is_fetched_once_but_decided_each_time(scene):
     """The second request is served from the cache, however the object is signed; the read service is asked again."""
     key = new_key()

@@ -6,6 +6,9 @@ import json
 import pytest
 from aiohttp import web
 
+from tests.component.nginx.conftest import deliver, new_key
+from tests.eventually import eventually
+
 IMAGE = "/api/v1/images/018f0000-0000-7000-8000-000000000000"
 UPLOAD = "/api/v1/images/upload"
 
@@ -34,6 +37,9 @@ async def raw(scene, request: bytes) -> tuple[int, dict[str, str], bytes]:
         (b"TRACE /api/v1/images HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 405),
         (b"BREW /api/v1/images HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 405),
         (b"POST /api/v1/images HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400),
+        (b"GET /health?\xff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400),
+        (b"POST /api/v1/images HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET /api/v1/images HTTP/3.0\r\nHost: a\r\n\r\n", 505),
     ],
 )
 async def test_request_that_is_not_http(scene, request_bytes, status):
@@ -115,3 +121,26 @@ async def test_problems_of_services_pass_unchanged(scene):
     answer = await scene.client.get(IMAGE)
     assert (answer.status_code, answer.json()) == (404, said)
     assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+
+
+async def test_secrets_stay_out_of_the_log(scene):
+    """A request that fails is logged without its query, and without the shard's signed address."""
+    await scene.write.stop()
+    await scene.shard.stop()
+    scene.answer_reads(
+        lambda request: (
+            deliver(new_key(), shard=scene.shard)
+            if "X-Chitram-Failed-Attempt" not in request.headers
+            else web.Response(status=503)
+        )
+    )
+    assert (await scene.client.delete(f"{IMAGE}?delete_token=secret")).status_code == 502
+    assert (await scene.client.get(f"{IMAGE}/file")).status_code == 503
+
+    async def both_are_logged() -> None:
+        assert {502, 503} <= {json.loads(line)["status"] for line in scene.running.log.read_text().splitlines()}
+
+    await eventually(both_are_logged)
+    log = scene.running.log.read_text()
+    assert "secret" not in log
+    assert "X-Amz-Signature" not in log

@@ -53,11 +53,11 @@ def test_up_ends_with_the_address(monkeypatch, capsys, was_running, said):
 
 
 def test_trouble_is_told_in_full(monkeypatch, capsys):
-    """What happened, the log's last lines, the way out; square brackets in a log are no markup."""
+    """What happened, the log's last lines, the way out; square brackets are no markup."""
 
     def start(*_, **__):
-        raise Trouble("nats ended.", log="    [1] [FTL] no space", way_out="Make room.")
+        raise Trouble("nats[1] ended [/].", log="    [1] [FTL] no space", way_out="Make room.")
 
     monkeypatch.setattr(up, "start", start)
     assert main(["up"]) == 1
-    assert capsys.readouterr().err == "nats ended.\n\n    [1] [FTL] no space\n\nMake room.\n"
+    assert capsys.readouterr().err == "nats[1] ended [/].\n\n    [1] [FTL] no space\n\nMake room.\n"

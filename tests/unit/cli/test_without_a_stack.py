@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from deploy.local import ports
 from services.cli.main import main
 
 
@@ -64,3 +65,37 @@ def test_place_that_can_not_be_written_to(monkeypatch, tmp_path, capsys):
     (tmp_path / ".chitram").touch()
     assert main(["up"]) == 1
     assert "Nothing can be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CHITRAM_MAX_FILE_SIZE", "abc"),
+        ("CHITRAM_MAX_FILE_SIZE", "0"),
+        ("CHITRAM_S3_TLS", "true"),
+        ("CHITRAM_READ_MEMORY", "-1"),
+    ],
+)
+def test_setting_that_can_not_be_meant_is_named_and_forgotten(monkeypatch, capsys, name, value):
+    """Nothing is started or kept, so the next commands work."""
+    monkeypatch.setenv(name, value)
+    (port,) = ports.choose(1)
+    assert main(["up", "--port", str(port)]) == 1
+    assert name in capsys.readouterr().err
+    assert main(["status"]) == 1
+    assert "no stack here" in capsys.readouterr().err
+    assert main(["down"]) == 0
+
+
+def test_what_can_not_be_removed_is_named(monkeypatch, tmp_path, capsys):
+    """Data is only said to be gone when it is."""
+    (tmp_path / ".chitram").mkdir()
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path / "run"))
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    assert main(["down", "--purge", "--yes"]) == 1
+    said = capsys.readouterr()
+    assert "run could not be removed: Permission denied" in said.err
+    assert "removed" not in said.out

@@ -10,6 +10,7 @@ from deploy.local.facts import Counts, Credentials, Facts
 from deploy.local.layout import LONGEST_SOCKET, Layout
 from deploy.local.servers import postgres
 from deploy.local.supervisor import program, settings
+from services.write.config import WriteConfig
 
 LAYOUT = Layout(Path("/somewhere/100%/.chitram"))
 CREDENTIALS = Credentials(*(f"secret-{number}" for number in range(7)))
@@ -18,10 +19,13 @@ CREDENTIALS = Credentials(*(f"secret-{number}" for number in range(7)))
 @pytest.fixture
 def plan():
     """A stack with two read services."""
-    counted = Facts(Counts(read=2), 8080)
+    return _drawn(Counts(read=2), {"CHITRAM_COPIES": "3", "CHITRAM_NATS_SERVERS": "elsewhere"})
+
+
+def _drawn(counts, set_by_hand=None):
+    counted = Facts(counts, 8080)
     ports = dict(zip(blueprint.wanted_ports(counted), itertools.count(20_000), strict=False))
-    settled = Facts(counted.counts, 8080, ports, {"CHITRAM_COPIES": "3", "CHITRAM_NATS_SERVERS": "elsewhere"})
-    return blueprint.draw(settled, CREDENTIALS, LAYOUT)
+    return blueprint.draw(Facts(counts, 8080, ports, set_by_hand or {}), CREDENTIALS, LAYOUT)
 
 
 def test_every_part_has_its_own_name_directory_and_ports(plan):
@@ -43,6 +47,27 @@ def test_services_are_told_everything(plan):
     assert environment["CHITRAM_NATS_SERVERS"] == plan.nats.url
     assert environment["CHITRAM_POSTGRES_REPLICAS"].count("postgresql://chitram:") == 2
     assert environment["CHITRAM_SHARDS"].split(",")[0] == f"shard-1=s3://{plan.seaweedfs.endpoint}/shard-1"
+
+
+@pytest.mark.parametrize(
+    ("counts", "size"), [(Counts(), 10), (Counts(read=32), 4), (Counts(write=20, worker=5), 5), (Counts(32, 32, 32), 2)]
+)
+def test_connections_to_postgres_add_up(counts, size):
+    """Pools shrink as services grow in number, so that no server is asked for more than it takes."""
+    assert _drawn(counts).services[0].environment["CHITRAM_POSTGRES_POOL_SIZE"] == str(size)
+    assert max(counts.read * size, (counts.write + counts.worker) * (size + 1)) < 200
+
+
+def test_pool_set_by_hand_stays():
+    """Who sets the size of pools has a reason."""
+    drawn = _drawn(Counts(read=32), {"CHITRAM_POSTGRES_POOL_SIZE": "6"})
+    assert drawn.services[0].environment["CHITRAM_POSTGRES_POOL_SIZE"] == "6"
+
+
+def test_gateway_takes_what_the_write_service_takes():
+    """One variable is the limit of both."""
+    assert _drawn(Counts(), {"CHITRAM_MAX_FILE_SIZE": "1000"}).nginx.gateway.max_file_size == 1000
+    assert _drawn(Counts()).nginx.gateway.max_file_size == WriteConfig().max_file_size
 
 
 def test_no_secret_stands_in_a_command(plan):

@@ -25,6 +25,14 @@ def test_taken_port_is_replaced_by_another():
     assert moved.ports["read-1"] == settled.ports["read-1"]
 
 
+def test_public_port_is_taken_from_whoever_had_it():
+    """A part whose port nginx shall listen on now gets another one."""
+    settled = facts.settle_ports(Facts(), ["nats", "read-1"])
+    public = Facts(settled.counts, settled.ports["nats"], settled.ports)
+    moved = facts.settle_ports(public, ["nats", "read-1"], is_free=lambda _: True)
+    assert moved.port not in moved.ports.values()
+
+
 def test_what_is_not_wanted_any_more_is_forgotten():
     """Ports of services that are gone can be taken by others."""
     settled = facts.settle_ports(Facts(), ["nats", "read-1"])
