@@ -1,11 +1,12 @@
 """What the driver's errors mean to us.
 
     Unavailable        the server answered that it can't: a lock not granted in time, no space, too busy
+    ├── NotReady       at the start: no server, or not as this release needs it; the text names what is missing
     ├── Unreachable    no connection could be made: nothing was asked
     ├── NoAnswer       the connection broke, or nothing came back in time: what was asked may have been done
     └── Undone         nothing was done and repeating may work: a deadlock, a server demoted under us
 
-The three below are this room's: it repeats what they interrupted where that is safe, and callers see an
+The last three are this room's: it repeats what they interrupted where that is safe, and callers see an
 Unavailable. Anything else a driver raises (bad SQL, a broken constraint) is a fault in the code and passes
 through as it is.
 """
@@ -15,7 +16,7 @@ import asyncpg
 from contracts.errors import Unavailable
 
 
-class NotReady(Exception):
+class NotReady(Unavailable):
     """The server isn't there, or not as this release needs it; the text names what is missing."""
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 
 from contracts import errors
 from infrastructure.telemetry.request_id import request_id
+from services.shared.addresses import methods_of
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,9 @@ def answer_exception(request: Request[Any, Any, Any], exception: Exception) -> R
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = str(error.retry_after)
     if isinstance(exception, HTTPException) and exception.headers:
-        headers.update(exception.headers)
+        headers.update({name.lower(): value for name, value in exception.headers.items()})
+    if isinstance(error, errors.MethodNotAllowed) and (methods := methods_of(request.scope["path"])):
+        headers["allow"] = ", ".join(methods)
     return Response(
         problem_of(error), status_code=status_of(error), headers=headers, media_type="application/problem+json"
     )
@@ -85,11 +88,21 @@ def answer_exception(request: Request[Any, Any, Any], exception: Exception) -> R
 
 def _in_our_words(request: Request[Any, Any, Any], exception: Exception) -> errors.ChitramError:
     if isinstance(exception, errors.Unavailable):
-        logger.warning("unavailable: %s %s: %s", request.method, request.scope["path"], exception, exc_info=exception)
+        # In an outage there is one of these for each request: the cause is enough, the traceback too much.
+        path, cause = request.scope["path"], exception.__cause__
+        logger.warning("unavailable: %s %s: %s (%r)", request.method, path, exception, cause)
         return exception
+    if isinstance(exception, (errors.NotFound, NotFoundException)) and _is_elsewhere(request):
+        return errors.MethodNotAllowed()
     if isinstance(exception, errors.ChitramError):
         return exception
     if isinstance(exception, HTTPException) and exception.status_code < 500:
         return FRAMEWORK_ERRORS.get(exception.status_code, errors.InvalidRequest)()
     logger.error("unforeseen: %s %s", request.method, request.scope["path"], exc_info=exception)
     return errors.InternalFault()
+
+
+def _is_elsewhere(request: Request[Any, Any, Any]) -> bool:
+    """Whether the address exists, but with other methods, be it at another service."""
+    methods = methods_of(request.scope["path"])
+    return bool(methods) and request.method not in methods

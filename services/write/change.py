@@ -5,11 +5,11 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from contracts.errors import VersionConflict
 from contracts.images import Image
 from contracts.principals import Principal
 from services.write.ownership import require_right_to_change
 from services.write.ports import Ledger, Stored
+from services.write.versions import require_version
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -36,8 +36,7 @@ async def change(
 
     def decide(stored: Stored) -> Image:
         require_right_to_change(stored, principal, token)
-        if versions is not None and stored.image.version not in versions:
-            raise VersionConflict(version=stored.image.version)
+        require_version(stored, versions)
         return msgspec.structs.replace(stored.image, **_set_fields(wanted))
 
     return (await ledger.update(image_id, decide)).image

@@ -6,16 +6,21 @@ from contracts.principals import Principal
 from infrastructure.telemetry import metrics
 from services.write.ownership import require_right_to_change
 from services.write.ports import Ledger, Stored
+from services.write.versions import require_version
 
 
-async def delete(image_id: UUID, principal: Principal, *, token: str | None, ledger: Ledger) -> None:
-    """Deletes an image if the caller may. Its objects are erased later, by the worker, from the event.
+async def delete(
+    image_id: UUID, principal: Principal, *, token: str | None, versions: frozenset[int] | None, ledger: Ledger
+) -> None:
+    """Deletes an image if the caller may and, where `versions` is given, it still has one of them.
 
-    Raises `ImageNotFound` (also when it is deleted already), `Forbidden`.
+    Its objects are erased later, by the worker, from the event.
+    Raises `ImageNotFound` (also when it is deleted already), `Forbidden`, `VersionConflict`.
     """
 
     def decide(stored: Stored) -> None:
         require_right_to_change(stored, principal, token)
+        require_version(stored, versions)
 
     await ledger.delete(image_id, decide)
     metrics.images_deleted.inc()

@@ -44,6 +44,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 upload=partial(
                     upload,
                     prober=partial(probe, limits=limits),
+                    ready=primary.ping,
                     objects=storage.objects,
                     ledger=ledger,
                     clock=utc_now,

@@ -1,6 +1,6 @@
 """What the write service's use cases need from outside, as narrowly as they need it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import BinaryIO, Protocol
 from uuid import UUID
@@ -10,6 +10,9 @@ from contracts.images import Image
 Clock = Callable[[], datetime]
 NewId = Callable[[], UUID]
 NewToken = Callable[[], str]
+
+Ready = Callable[[], Awaitable[None]]
+"""Returns when the ledger answers. Raises `Unavailable`."""
 
 
 class Probe(Protocol):

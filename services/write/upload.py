@@ -7,7 +7,7 @@ from contracts.principals import Principal
 from infrastructure.telemetry import metrics
 from services.write.draft import Draft
 from services.write.ownership import token_hash
-from services.write.ports import Clock, Ledger, NewId, NewToken, Objects, Prober
+from services.write.ports import Clock, Ledger, NewId, NewToken, Objects, Prober, Ready
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -22,18 +22,21 @@ async def upload(
     principal: Principal,
     *,
     prober: Prober,
+    ready: Ready,
     objects: Objects,
     ledger: Ledger,
     clock: Clock,
     new_id: NewId,
     new_token: NewToken,
 ) -> Uploaded:
-    """Draft -> probed -> copies on the shards -> row and event committed -> uploaded.
+    """Draft -> probed -> ledger there -> copies on the shards -> row and event committed -> uploaded.
 
     The objects come first: a crash in between leaves objects that nobody points to, never a row without its
-    bytes. When the commit fails or its outcome is unknown they stay, for the same reason.
+    bytes. When the commit fails or its outcome is unknown they stay, for the same reason;
+    the ledger is asked beforehand so that retries during its outage don't leave copies each time.
     """
     probe = prober(draft.file)
+    await ready()
     now = clock()
     blob = Blob(
         id=new_id(),

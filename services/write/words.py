@@ -28,8 +28,11 @@ def description(text: str | None) -> str | None:
 
 
 def tags(words: list[str]) -> tuple[str, ...]:
-    """Tags in the order given, each once, without the empty ones."""
-    kept = tuple(dict.fromkeys(filter(None, (_plain(word).strip() for word in words))))
+    """Tags in the order given, each once, without the empty ones.
+
+    A comma ends a tag wherever it comes in, because a list's filter separates tags by commas.
+    """
+    kept = tuple(dict.fromkeys(filter(None, (_plain(tag).strip() for word in words for tag in word.split(",")))))
     if len(kept) > MAX_TAGS:
         raise InvalidField(f"An image can have {MAX_TAGS} tags at most.", field="tags", limit=MAX_TAGS)
     for word in kept:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from services.cli.openapi import TARGET, generate
+from services.shared.addresses import ADDRESSES
 
 VIEW = {
     "id",
@@ -38,12 +39,12 @@ VIEW = {
 
 OPERATIONS = [
     ("post", "/api/v1/images/upload"),
-    ("get", "/api/v1/images"),
+    *((method, "/api/v1/images") for method in ("get", "head")),
     *((method, "/api/v1/images/{image_id}") for method in ("get", "head", "patch", "delete")),
     *((method, "/api/v1/images/{image_id}/file") for method in ("get", "head")),
     *((method, "/api/v1/images/{image_id}/thumbnail") for method in ("get", "head")),
     *((method, "/api/v1/images/{image_id}/thumbnails/{variant}") for method in ("get", "head")),
-    ("get", "/health"),
+    *((method, "/health") for method in ("get", "head")),
 ]
 
 
@@ -64,6 +65,14 @@ def test_every_promised_operation_is_there_and_tells_of_its_problems(document, m
     responses = document["paths"][path][method]["responses"]
     assert any(status.startswith("2") for status in responses)
     assert "application/problem+json" in responses["default"]["content"]
+
+
+def test_the_table_of_addresses_has_what_the_document_has_and_the_document_itself(document):
+    """From it the services say which methods an address has, also those of the other service."""
+    described = {path: {method.upper() for method in operations} for path, operations in document["paths"].items()}
+    table = {path: set(methods) for path, methods in ADDRESSES.items()}
+    assert {path: table[path] for path in table if path in described} == described
+    assert table.keys() - described.keys() == {"/openapi.json", "/docs", "/docs/{name}"}
 
 
 def test_a_view_has_all_promised_fields(document):

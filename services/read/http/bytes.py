@@ -17,7 +17,7 @@ from litestar.params import FromPath, QueryParameter
 from contracts.images import Image, Visibility
 from contracts.variants import DEFAULT_VARIANT
 from services.read.deliver import Part, original, thumbnail
-from services.read.http.conditions import http_date, unchanged
+from services.read.http.conditions import http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.images import LookUp
 from services.shared.answers import Answer, Headers
@@ -47,6 +47,7 @@ def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRout
     def send(request: Request[Any, Any, Any], image: Image, part: Part, download: bool) -> Answer:
         tags = _tags(image, part)
         keep = b"private, no-cache" if image.visibility is Visibility.PRIVATE else b"public, max-age=%d" % max_age
+        require_match(request.headers, part.tag, image.created_at)
         if unchanged(request.headers, part.tag, image.created_at):
             return Answer(304, [*tags, (b"cache-control", keep)])
         uri = locate(part, _failed(request))

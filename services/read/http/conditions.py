@@ -5,13 +5,32 @@ The read service decides them, because it knows the entity tags; nginx only move
 
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 from litestar.datastructures import Headers
 
+from contracts.errors import VersionConflict
 
+
+@lru_cache(4096)
 def http_date(moment: datetime) -> str:
     """A time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+def require_match(headers: Headers, tag: str, modified: datetime | None = None) -> None:
+    """Passes unless the client asks for another state than ours; to be judged before `unchanged`.
+
+    Raises `VersionConflict` when none of its tags is ours or, where it sends no tags, on a change since its date.
+    """
+    tags = headers.get("if-match")
+    if tags is not None:
+        holds = tags.strip() == "*" or (tag.startswith('"') and tag in {other.strip() for other in tags.split(",")})
+    else:
+        since = _date(headers.get("if-unmodified-since"))
+        holds = since is None or modified is None or modified.replace(microsecond=0) <= since
+    if not holds:
+        raise VersionConflict("This is not the state that the request is meant for.")
 
 
 def unchanged(headers: Headers, tag: str, modified: datetime | None = None) -> bool:
@@ -19,8 +38,8 @@ def unchanged(headers: Headers, tag: str, modified: datetime | None = None) -> b
     tags = headers.get("if-none-match")
     if tags is not None:
         return tags.strip() == "*" or _opaque(tag) in {_opaque(other) for other in tags.split(",")}
-    since = headers.get("if-modified-since")
-    return since is not None and modified is not None and _not_after(modified, since)
+    since = _date(headers.get("if-modified-since"))
+    return since is not None and modified is not None and modified.replace(microsecond=0) <= since
 
 
 def _opaque(tag: str) -> str:
@@ -28,9 +47,10 @@ def _opaque(tag: str) -> str:
     return tag.strip().removeprefix("W/")
 
 
-def _not_after(modified: datetime, since: str) -> bool:
+def _date(text: str | None) -> datetime | None:
+    """The moment a header names; None when it names none, which counts as not sent."""
     try:
-        limit = parsedate_to_datetime(since)
-    except ValueError:
-        return False
-    return limit.tzinfo is not None and modified.replace(microsecond=0) <= limit
+        moment = parsedate_to_datetime(text) if text else None
+    except (ValueError, TypeError, OverflowError):  # the parser gives up in several ways
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

@@ -2,8 +2,8 @@
 
 from importlib.resources import files
 
-from litestar import get
-from litestar.handlers import HTTPRouteHandler
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler, route
 
 from services.shared.answers import JSON, Answer
 
@@ -51,7 +51,9 @@ def docs_routes() -> list[HTTPRouteHandler]:
 
 
 def _fixed(path: str, answer: Answer) -> HTTPRouteHandler:
-    @get(path, name=path, include_in_schema=False, sync_to_thread=False)
+    @route(
+        path, http_method=[HttpMethod.GET, HttpMethod.HEAD], name=path, include_in_schema=False, sync_to_thread=False
+    )
     def fixed() -> Answer:
         return answer
 

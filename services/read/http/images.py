@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from litestar import Request, get
+from litestar import Request
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.openapi.datastructures import ResponseSpec
@@ -11,7 +11,7 @@ from litestar.params import FromPath, QueryParameter
 
 from contracts.images import ImagePage, ImageView
 from contracts.principals import Principal
-from services.read.http.conditions import unchanged
+from services.read.http.conditions import require_match, unchanged
 from services.read.http.queries import DEFAULT_LIMIT, MAX_LIMIT, read_asked
 from services.read.list_images import Asked
 from services.read.memory import Remembered
@@ -39,12 +39,14 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
     async def get_image(request: Request[Any, Any, Any], image_id: FromPath[str]) -> Answer:
         found = await look_up(image_id, identify(request))
         headers = [JSON, (b"etag", found.tag), REVALIDATE]
+        require_match(request.headers, found.tag.decode())
         if unchanged(request.headers, found.tag.decode()):
             return Answer(304, headers[1:])
         return Answer(200, headers, found.body)
 
-    @get(
+    @route(
         "/api/v1/images",
+        http_method=[HttpMethod.GET, HttpMethod.HEAD],
         responses={200: ResponseSpec(ImagePage, generate_examples=False)},
         summary="Public pictures, newest first",
         tags=["images"],

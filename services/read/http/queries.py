@@ -1,5 +1,7 @@
 """Reading a list's query parameters strictly: a value that can't be meant is refused, not guessed."""
 
+import unicodedata
+
 from contracts.errors import InvalidRequest
 from services.read.cursors import decode_cursor
 from services.read.list_images import Asked
@@ -30,7 +32,8 @@ def _limit(text: str | None) -> int:
 
 
 def _tags(text: str | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, (word.strip() for word in (text or "").split(",")))))
+    normal = unicodedata.normalize("NFC", text or "")  # as tags are stored
+    return tuple(dict.fromkeys(filter(None, (word.strip() for word in normal.split(",")))))
 
 
 def _text(text: str | None, parameter: str) -> str | None:

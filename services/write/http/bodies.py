@@ -13,7 +13,7 @@ from services.write.change import Change
 
 ANY_VERSION = "*"
 
-_version = re.compile(r'(?:W/)?"(\d{1,18})"')
+_version = re.compile(r'"([0-9]{1,18})"')
 
 
 class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,10 +45,14 @@ def read_change(body: bytes) -> Change:
 
 
 def read_versions(if_match: str | None) -> frozenset[int] | None:
-    """The versions that an If-Match header allows; None allows any. A tag that is no version of ours matches none."""
+    """The versions that an If-Match header allows; None allows any.
+
+    A tag that is no version of ours matches none, and neither does a weak one: the comparison is strong.
+    """
     if if_match is None or if_match.strip() == ANY_VERSION:
         return None
-    return frozenset(int(version) for version in _version.findall(if_match))
+    found = (_version.fullmatch(tag.strip()) for tag in if_match.split(","))
+    return frozenset(int(match[1]) for match in found if match)
 
 
 def _text(description: str) -> Schema:

@@ -6,7 +6,7 @@ The file goes to a spool and through SHA-256 on the way; nothing is held twice a
 import hashlib
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
@@ -14,7 +14,7 @@ from litestar import Request
 from litestar.exceptions import InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from contracts.errors import FileTooLarge, InvalidField, InvalidRequest, MissingFile
+from contracts.errors import FileTooLarge, InvalidField, InvalidRequest, MissingFile, Unavailable
 from contracts.images import Visibility
 from services.write import words
 from services.write.draft import Draft
@@ -36,30 +36,44 @@ FILE_FIELD = "file"
 async def receive_draft(request: Request[Any, Any, Any], max_file_size: int) -> AsyncIterator[Draft]:
     """The draft that a request carries; its spool is gone when the context ends.
 
-    Raises `InvalidRequest` for a body that is no form or ends early, `MissingFile`, `FileTooLarge`, `InvalidField`.
+    Raises `InvalidRequest` for a body that is no form or ends early, `MissingFile`, `FileTooLarge`, `InvalidField`,
+    and `Unavailable` when there is no room for the spool.
     """
     declared = request.headers.get("content-length")
     if declared is not None and int(declared) > max_file_size + MAX_OVERHEAD:
         raise FileTooLarge(limit=max_file_size)
-    with _spool(declared) as spool:
-        form = _Form(spool, max_file_size)
-        try:
-            with PushMultipartParser(_boundary(request), max_segment_count=MAX_PARTS) as parser:
-                async for chunk in request.stream():
-                    if chunk:
-                        for event in parser.parse(chunk):
-                            form.take(event)
-        except MultipartError as error:
-            raise InvalidRequest(f"The body is not a whole multipart form: {error}.") from None
-        except InternalServerException:  # how the framework says that the client went away
-            raise InvalidRequest("The upload ended before the form was whole.") from None
-        yield form.draft()
+    spool = _spool(declared)
+    try:
+        yield await _receive(request, _Form(spool, max_file_size))
+    finally:
+        with suppress(OSError):  # closing writes what is left, and a full disk has been told of already
+            spool.close()
 
 
 def _spool(declared: str | None) -> BinaryIO:
     """Memory for a small body; for a large one, or one of unknown length, a file without a name."""
-    small = declared is not None and int(declared) <= SPOOL_IN_MEMORY
-    return io.BytesIO() if small else cast("BinaryIO", TemporaryFile())
+    if declared is not None and int(declared) <= SPOOL_IN_MEMORY:
+        return io.BytesIO()
+    try:
+        return cast("BinaryIO", TemporaryFile())
+    except OSError as error:
+        raise Unavailable from error
+
+
+async def _receive(request: Request[Any, Any, Any], form: "_Form") -> Draft:
+    try:
+        with PushMultipartParser(_boundary(request), max_segment_count=MAX_PARTS) as parser:
+            async for chunk in request.stream():
+                if chunk:
+                    for event in parser.parse(chunk):
+                        form.take(event)
+        return form.draft()
+    except MultipartError:  # what it says is about the parser, not for the caller
+        raise InvalidRequest("The body is not a whole multipart form.") from None
+    except InternalServerException:  # how the framework says that the client went away
+        raise InvalidRequest("The upload ended before the form was whole.") from None
+    except OSError as error:
+        raise Unavailable from error
 
 
 def _boundary(request: Request[Any, Any, Any]) -> str:
@@ -104,7 +118,7 @@ class _Form:
             sha256=self._digest.hexdigest(),
             filename=words.filename(self._filename),
             description=words.description(self._fields.get("description")),
-            tags=words.tags(self._fields.get("tags", "").split(",")),
+            tags=words.tags([self._fields.get("tags", "")]),
             visibility=_visibility(self._fields.get("visibility", "")),
         )
 

@@ -36,7 +36,7 @@ TokenInQuery = Annotated[
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
-        name="If-Match", required=False, description="The version that the change was made for, as in ETag."
+        name="If-Match", required=False, description="The version that the request is meant for, as in ETag."
     ),
 ]
 
@@ -78,8 +78,11 @@ def image_routes(
         image_id: FromPath[str],
         token: DeleteToken = None,
         in_query: TokenInQuery = None,
+        if_match: IfMatch = None,
     ) -> None:
-        await delete_image(_known(image_id), identify(request), token=token or in_query)
+        await delete_image(
+            _known(image_id), identify(request), token=token or in_query, versions=read_versions(if_match)
+        )
 
     return [post_upload, patch_image, delete_by_id]
 

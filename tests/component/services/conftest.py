@@ -13,6 +13,7 @@ from infrastructure import env
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import Storage, open_storage
 from services.read.main import open_app as open_read
+from services.shared.protocol import Protocol
 from services.worker.main import open_app as open_worker
 from services.write.main import open_app as open_write
 
@@ -38,7 +39,7 @@ async def serve(server_environment, monkeypatch) -> AsyncIterator[Serve]:
 def client_of(app, stack: AsyncExitStack) -> httpx.AsyncClient:
     """A client of an application that a real server serves until the stack is closed."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
 

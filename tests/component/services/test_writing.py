@@ -2,14 +2,20 @@
 
 import asyncio
 import hashlib
+import json
+import os
+import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 import pytest
 
 from services.shared.apps import observed_app
+from services.write.http import forms
 from services.write.http.app import routes
 from services.write.main import open_app
+from tests.component.postgres.proxy import Proxy
 from tests.component.services.conftest import client_of
 from tests.component.services.looking import IMAGES, objects, rows, upload
 from tests.eventually import eventually
@@ -92,6 +98,59 @@ async def test_a_form_that_is_not_whole_is_an_invalid_request(write, body):
     assert answer.status_code in {400, 422}
 
 
+async def test_a_name_in_another_encoding_is_refused_without_the_parsers_words(write):
+    """The sentence is ours, whatever the parser stumbled over."""
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="\xe9.jpg"\r\n\r\n' + jpeg() + b"\r\n--x--\r\n"
+    )
+    answer = await write.post(
+        f"{IMAGES}/upload", content=body, headers={"content-type": "multipart/form-data; boundary=x"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+    assert answer.json()["detail"] == "The body is not a whole multipart form."
+
+
+async def test_a_full_disk_is_told_as_unavailable(write, storage, monkeypatch):
+    """An upload that finds no room for its spool may be tried again."""
+    monkeypatch.setattr(forms, "TemporaryFile", lambda: Path("/dev/full").open("w+b"))  # noqa: SIM115
+    answer = await write.post(f"{IMAGES}/upload", files={"file": ("a.jpg", jpeg() + b"\0" * (2 << 20))})
+    assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert await objects(storage) == {}
+
+
+async def test_an_upload_while_the_primary_is_away_stores_nothing(serve, storage, database):
+    """Nor do its retries."""
+    async with Proxy(database.primary).listening() as wire:
+        write = await serve(open_app, CHITRAM_POSTGRES_PRIMARY=wire.address)
+    for _ in range(2):
+        answer = await write.post(f"{IMAGES}/upload", files={"file": ("a.jpg", jpeg())})
+        assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert await objects(storage) == {}
+
+
+async def test_connections_that_broke_meanwhile_cost_no_upload(serve, database):
+    """An upload that finds its connection gone is made on a new one."""
+    async with Proxy(database.primary).listening() as wire:
+        write = await serve(open_app, CHITRAM_POSTGRES_PRIMARY=wire.address)
+        wire.lose_request(b"SELECT 1")
+        await upload(write, jpeg())
+        assert wire.cuts == 1
+
+
+async def test_without_a_primary_it_does_not_start_and_says_so_in_one_line(server_environment):
+    """Status 3, and no traceback."""
+    nobody = "postgresql://chitram@127.0.0.1:1/chitram"
+    environment = {**os.environ, **server_environment, "CHITRAM_POSTGRES_PRIMARY": nobody}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.write.main"), env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await process.communicate()
+    assert process.returncode == 3
+    assert told.decode().splitlines() == [
+        "can't start: No Postgres server takes writes: 127.0.0.1:1: connection refused"
+    ]
+
+
 async def test_a_client_that_goes_away_half_way_leaves_nothing(write, storage, database):
     """The upload ends with its connection, and the next one is served."""
     host, port = write.base_url.host, write.base_url.port
@@ -139,6 +198,53 @@ async def test_of_two_changes_for_the_same_version_one_wins(write):
         *(write.patch(f"{IMAGES}/{view['id']}", json={"description": str(n)}, headers=headers) for n in range(8))
     )
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+
+
+async def test_a_deletion_for_another_version_is_refused(write):
+    """If-Match is compared strongly, for deletions as for changes."""
+    view = await upload(write, jpeg())
+    url, token = f"{IMAGES}/{view['id']}", {"x-delete-token": view["delete_token"]}
+    for tag in ('"2"', 'W/"1"'):
+        refused = await write.delete(url, headers={**token, "if-match": tag})
+        assert (refused.status_code, refused.json()["code"]) == (412, "VERSION_CONFLICT")
+        assert (await write.patch(url, json={"tags": []}, headers={**token, "if-match": tag})).status_code == 412
+    assert (await write.delete(url, headers={**token, "if-match": '"1"'})).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", IMAGES, "GET, HEAD"),
+        ("POST", f"{IMAGES}/7/file", "GET, HEAD"),
+        ("PUT", f"{IMAGES}/7", "GET, HEAD, PATCH, DELETE"),
+        ("DELETE", f"{IMAGES}/upload", "POST"),
+        ("DELETE", "/openapi.json", "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_an_address_lacks_is_told_with_those_it_has(write, method, path, allowed):
+    """Also those that the other service answers to."""
+    answer = await write.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == allowed
+
+
+async def test_an_address_of_nobody_is_not_found(write):
+    """Whatever the method."""
+    answer = await write.post("/api/v2/images")
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
+async def test_what_is_not_http_is_refused_with_a_problem_document(write):
+    """The server itself says it, in the words of the services."""
+    reader, writer = await asyncio.open_connection(write.base_url.host, write.base_url.port)
+    writer.write(b"GET /a b HTTP/9\r\n\r\n")
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    problem = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    assert problem["code"] == "INVALID_REQUEST"
+    assert f"x-request-id: {problem['request_id']}".encode() in head
 
 
 async def test_an_unforeseen_error_tells_the_caller_its_request_id_and_nothing_else():

@@ -1,5 +1,6 @@
 """Headers and parameters that the services read and write."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar.datastructures import Headers
 
-from contracts.errors import InvalidField, InvalidRequest
-from services.read.http.conditions import http_date, unchanged
+from contracts.errors import InvalidField, InvalidRequest, VersionConflict
+from services.read.http.conditions import http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.queries import read_asked
 from services.write.http.bodies import read_change, read_versions
@@ -28,12 +29,41 @@ from tests.unit.samples import NOON
         ({"if-modified-since": http_date(NOON)}, True),
         ({"if-modified-since": http_date(NOON - timedelta(seconds=1))}, False),
         ({"if-modified-since": "yesterday"}, False),
+        ({"if-modified-since": "Sun, 06 Nov 99999999999999999999999 08:49:37 GMT"}, False),
         ({"if-modified-since": "Sun, 06 Nov 1994 08:49:37 -0000"}, False),
     ],
 )
 def test_what_the_client_has_is_good_when_its_tag_or_else_its_date_says_so(headers, expected):
     """Tags outrank dates, as RFC 9110 has it."""
     assert unchanged(Headers(headers), '"a"', NOON) is expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "tag", "holds"),
+    [
+        ({}, '"a"', True),
+        ({"if-match": '"b", "a"'}, '"a"', True),
+        ({"if-match": "*"}, 'W/"a"', True),
+        ({"if-match": '"b"'}, '"a"', False),
+        ({"if-match": 'W/"a"'}, '"a"', False),
+        ({"if-match": 'W/"a"'}, 'W/"a"', False),
+        ({"if-match": '"a"', "if-unmodified-since": http_date(NOON - timedelta(days=1))}, '"a"', True),
+        ({"if-unmodified-since": http_date(NOON)}, '"a"', True),
+        ({"if-unmodified-since": http_date(NOON - timedelta(seconds=1))}, '"a"', False),
+        ({"if-unmodified-since": "yesterday"}, '"a"', True),
+        ({"if-unmodified-since": "Sun, 06 Nov 99999999999999999999999 08:49:37 GMT"}, '"a"', True),
+    ],
+)
+def test_a_request_meant_for_another_state_is_refused(headers, tag, holds):
+    """Tags are compared strongly and outrank dates; a date that is none counts as not sent."""
+    with nullcontext() if holds else pytest.raises(VersionConflict):
+        require_match(Headers(headers), tag, NOON)
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=60) | st.from_regex(r"Sun, \d+ Nov \d+ \d+:\d+:\d+ [+-]?\w+"))
+def test_no_date_whatever_it_says_is_an_error(text):
+    """It is a date or it is passed over."""
+    unchanged(Headers({"if-modified-since": text}), '"a"', NOON)
 
 
 def test_dates_are_written_as_http_wants_them():
@@ -66,7 +96,7 @@ def test_no_name_can_break_out_of_the_header(name):
     assert value.count('"') == 2
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "1000", "-1", "1.5", "abc", "٣", " 5", "9" * 40])
+@pytest.mark.parametrize("limit", ["0", "101", "1000", "-1", "1.5", "abc", "٣", " 5", "9" * 40, "000000001" + "0" * 24])
 def test_a_limit_outside_1_to_100_is_refused(limit):
     """It is not guessed what was meant."""
     with pytest.raises(InvalidRequest):
@@ -78,6 +108,7 @@ def test_a_list_is_asked_for_with_limits_tags_and_type():
     asked = read_asked("7", "", "cat, dog,,cat", "image/png")
     assert (asked.limit, asked.after, asked.tags, asked.content_type) == (7, None, ("cat", "dog"), "image/png")
     assert read_asked(None, None, None, "").limit == 50
+    assert read_asked(None, None, "cafe\u0301", None).tags == ("caf\u00e9",)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "x" * 5000])
@@ -114,8 +145,11 @@ def test_a_change_names_what_is_new_and_leaves_out_the_rest():
 
 @pytest.mark.parametrize(
     ("header", "versions"),
-    [(None, None), ("*", None), ('"3"', {3}), ('"3", W/"4"', {3, 4}), ("3", set()), ('"x"', set()), ("", set())],
+    [
+        *((None, None), ("*", None), ('"3"', {3}), ('"3", "4"', {3, 4}), ('"3", W/"4"', {3})),
+        *(("3", set()), ('"x"', set()), ("", set())),
+    ],
 )
 def test_if_match_allows_the_versions_it_names(header, versions):
-    """A tag that is none of ours allows nothing."""
+    """A tag that is none of ours, or weak, allows nothing."""
     assert read_versions(header) == versions

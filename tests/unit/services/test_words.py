@@ -43,6 +43,11 @@ def test_tags_are_trimmed_and_each_is_kept_once_in_order():
     assert words.tags([" b ", "a", "", "b", " "]) == ("b", "a")
 
 
+def test_a_comma_ends_a_tag():
+    """A tag with a comma in it could never be asked for."""
+    assert words.tags(["a,b", " b , ,c"]) == ("a", "b", "c")
+
+
 @pytest.mark.parametrize("tags", [["x" * (words.MAX_TAG + 1)], [str(n) for n in range(words.MAX_TAGS + 1)]])
 def test_tags_beyond_the_limits_are_refused(tags):
     """Too long a tag and too many tags are both refused."""
