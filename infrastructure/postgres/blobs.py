@@ -6,7 +6,7 @@ None is a change by itself: only the ledger uses them, inside transactions that 
 from datetime import datetime
 from uuid import UUID
 
-from contracts.images import Blob, Derivative, Failure, Image
+from contracts.images import Blob, Derivative, Failure, Image, Status
 from infrastructure.postgres.connection import Connection, fetch
 from infrastructure.postgres.rows import SELECT_IMAGES, image_of, json_text
 
@@ -95,10 +95,10 @@ async def select_is_wanted(connection: Connection, blob_id: UUID) -> bool:
     return bool(rows[0][0])
 
 
-async def select_exists(connection: Connection, blob_id: UUID) -> bool:
-    """Whether there is such a blob."""
-    rows = await fetch(connection, "SELECT exists(SELECT 1 FROM blobs WHERE id = $1)", blob_id)
-    return bool(rows[0][0])
+async def select_state(connection: Connection, blob_id: UUID) -> Status | None:
+    """How far the blob's rendering is; None when there is no such blob."""
+    rows = await fetch(connection, "SELECT state FROM blobs WHERE id = $1", blob_id)
+    return Status(rows[0][0]) if rows else None
 
 
 async def select_blob(connection: Connection, blob_id: UUID) -> Blob | None:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from infrastructure.postgres.errors import DRIVER_ERRORS, NoAnswer, translate
+from infrastructure.postgres.errors import DRIVER_ERRORS, NoAnswer, Unreachable, translate
 from infrastructure.postgres.hosts import server_name
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -56,6 +56,23 @@ class Connector:
                 self._last_good = index
                 return connection
         raise ConnectionError("; ".join(problems))
+
+
+CHECK_TIMEOUT = 0.5
+"""Seconds that a server gets to take a connection which only asks whether it would."""
+
+
+async def reach(address: str, **options: Any) -> None:
+    """Returns when a server has taken a connection of its own for this question. Raises Unreachable.
+
+    `options` go to `asyncpg.connect`.
+    """
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            connection = await asyncpg.connect(address, **options)
+            await connection.close()
+    except DRIVER_ERRORS as error:
+        raise Unreachable from error
 
 
 def _reason(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from contracts.events import (
     encode,
     event_type,
 )
-from contracts.images import Blob, Derivative, Failure, Image
+from contracts.images import Blob, Derivative, Failure, Image, Status
 from infrastructure.postgres import blobs
 from infrastructure.postgres.connection import Connection, fetch
 from infrastructure.postgres.primary import Primary
@@ -168,10 +168,10 @@ class Ledger:
 
         return (await self._primary.transact(work))[0]
 
-    async def has_blob(self, blob_id: UUID) -> bool:
-        """Whether a blob is still on record, needed or not."""
+    async def state_of(self, blob_id: UUID) -> Status | None:
+        """How far a blob's rendering is, needed or not; None when it is not on record any more."""
         async with self._primary.borrow() as connection:
-            return await blobs.select_exists(connection, blob_id)
+            return await blobs.select_state(connection, blob_id)
 
     async def select_unwanted(self, blob_id: UUID) -> Blob | None:
         """A blob that no image needs any more, as it is recorded now; None when one does, or when it is gone."""

@@ -10,7 +10,16 @@ import asyncpg
 
 from contracts.errors import OutcomeUnknown, Unavailable
 from infrastructure.postgres.config import PrimaryConfig
-from infrastructure.postgres.connection import GRACE, Connection, Connector, fetch, is_lost, server_settings, terminate
+from infrastructure.postgres.connection import (
+    GRACE,
+    Connection,
+    Connector,
+    fetch,
+    is_lost,
+    reach,
+    server_settings,
+    terminate,
+)
 from infrastructure.postgres.errors import DRIVER_ERRORS, NoAnswer, NotReady, Undone, translate
 from infrastructure.postgres.hosts import each_host
 from infrastructure.postgres.pool import Pool, borrow, close_pool, in_use, open_pool, prove_schema
@@ -55,6 +64,17 @@ async def open_primary(config: PrimaryConfig) -> AsyncIterator["Primary"]:
         await close_pool(pool)
 
 
+async def check_primary(address: str) -> None:
+    """Returns when one of the hosts takes a connection and writes, for who has no other business with the primary.
+
+    All are asked at once, so that one that hangs costs the others no time. Raises Unavailable.
+    """
+    asked = (reach(host, target_session_attrs="read-write") for host in each_host(address))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    if None not in answers:
+        raise Unavailable
+
+
 class Primary:
     """The server that takes writes, whichever of the configured hosts it is at the moment.
 
@@ -82,8 +102,8 @@ class Primary:
             return await fetch(connection, statement, *arguments)
 
     async def ping(self) -> None:
-        """Returns when the server has answered. Raises Unavailable."""
-        await self.fetch("SELECT 1")
+        """Returns when the server has answered, on a new connection if need be. Raises Unavailable."""
+        await self._twice(lambda: self.fetch("SELECT 1"), repeatable=(NoAnswer, Undone))
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

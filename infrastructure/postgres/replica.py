@@ -10,7 +10,7 @@ import asyncpg
 
 from contracts.errors import Unavailable
 from infrastructure.postgres.config import ReplicaConfig
-from infrastructure.postgres.connection import GRACE, Connector, fetch, server_settings
+from infrastructure.postgres.connection import GRACE, Connector, fetch, reach, server_settings
 from infrastructure.postgres.errors import NoAnswer, NotReady, Undone, Unreachable
 from infrastructure.postgres.hosts import server_name
 from infrastructure.postgres.pool import Pool, close_pool, give_back, in_use, open_pool, prove_schema, take
@@ -78,6 +78,11 @@ class Replica:
         return server_name(self._seat.address)
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """All replicas that reads may go to, in their order, each with its password."""
+        return self._config.replicas
+
+    @property
     def connections_in_use(self) -> int:
         """How many connections are busy at the moment."""
         return in_use(self._seat.pool)
@@ -127,6 +132,25 @@ class Replica:
     async def ping(self) -> None:
         """Returns when the replica in use, or another, has answered. Raises Unavailable."""
         await self.fetch("SELECT 1")
+
+    async def check(self, address: str) -> None:
+        """Returns when the replica at `address` has taken a connection, whichever is in use. Raises Unavailable."""
+        await reach(address)
+
+    async def lag(self) -> float:
+        """Seconds since the commit that the replica in use replayed last; 0 when it has replayed all it received.
+
+        What it has not received it can't know of: cut off from the primary it says 0. Raises Unavailable.
+        """
+        rows = await self.fetch(
+            """
+            SELECT CASE
+                WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+                ELSE coalesce(extract(EPOCH FROM now() - pg_last_xact_replay_timestamp()), 0)
+            END::float8
+            """
+        )
+        return float(rows[0][0])
 
     async def replay_position(self) -> str:
         """WAL position up to which the replica in use has replayed; of a promoted one, its own."""

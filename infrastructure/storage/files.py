@@ -1,6 +1,7 @@
 """A shard in a directory: `<directory>/<uuid>/<name>`, which nginx can serve as it lies there.
 
-    <directory>/.incoming/          files being written; its presence also says that the disk is mounted
+    <directory>/.incoming/          files being written; its presence also says that the disk is mounted,
+                                    so whoever sets the shard up makes it, once, and nothing here does
     <directory>/<uuid>/original
     <directory>/<uuid>/medium-r1.webp
 
@@ -48,7 +49,7 @@ class DirectoryShard:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def prepare(self) -> None:
-        """Makes `.incoming` in a directory that is there, and removes what dead processes left in it."""
+        """Removes what dead processes left in `.incoming`."""
         await self._run(self._deadlines.small, self._prepare)
 
     async def put(self, key: str, body: memoryview, content_type: str) -> None:  # noqa: ARG002 - whoever serves the file knows its type
@@ -96,16 +97,16 @@ class DirectoryShard:
         return self._root / checked(key)
 
     def _prepare(self) -> None:
-        if self._root.is_dir():
-            incoming = self._root / INCOMING
-            incoming.mkdir(exist_ok=True)
-            for path in incoming.iterdir():
-                if path.stat().st_mtime < time.time() - LEFTOVER_AGE:
-                    path.unlink(missing_ok=True)
+        self._check()
+        for path in (self._root / INCOMING).iterdir():
+            if path.stat().st_mtime < time.time() - LEFTOVER_AGE:
+                path.unlink(missing_ok=True)
 
     def _check(self) -> None:
         if not (self._root / INCOMING).is_dir():
-            raise ShardMisconfigured(self.name, f"there is no directory {self._root}, or its disk is not mounted")
+            raise ShardMisconfigured(
+                self.name, f"there is no directory {self._root / INCOMING}: make it once, or mount the disk that has it"
+            )
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise ShardMisconfigured(self.name, f"directory {self._root} can't be written to")
 
@@ -147,11 +148,19 @@ class DirectoryShard:
 def _publish(aside: Path, path: Path) -> None:
     """Gives a finished file its name. A delete may take the directory away in between, hence more than one try."""
     for _ in range(3):
-        path.parent.mkdir(mode=0o755, exist_ok=True)
         with suppress(FileNotFoundError):
+            _make(path.parent)
             aside.replace(path)
             return
     raise FileNotFoundError(path)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    folder.chmod(0o755)  # whatever the umask: nginx, another user, serves what is in it
 
 
 def _remove(path: Path) -> None:

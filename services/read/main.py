@@ -4,7 +4,7 @@ Run as `python -m services.read.main`; run as many as the load needs.
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -16,11 +16,12 @@ from infrastructure.nats.connection import open_nats
 from infrastructure.nats.tail import follow
 from infrastructure.postgres.catalogue import Catalogue
 from infrastructure.postgres.config import ReplicaConfig
-from infrastructure.postgres.replica import open_replica
-from infrastructure.redis.cache import open_cache
+from infrastructure.postgres.primary import check_primary
+from infrastructure.postgres.replica import Replica, open_replica
+from infrastructure.redis.cache import ViewCache, open_cache
 from infrastructure.redis.config import RedisConfig
 from infrastructure.storage.config import StorageConfig
-from infrastructure.storage.open import open_storage
+from infrastructure.storage.open import Storage, open_storage
 from services.read.config import ReadConfig
 from services.read.deliver import locate
 from services.read.flights import Flights
@@ -28,6 +29,7 @@ from services.read.follow import Follower
 from services.read.http.app import routes
 from services.read.list_images import list_images
 from services.read.look_up import look_up
+from services.read.measure import keep_measuring
 from services.read.memory import Memory
 from services.read.trust import Trust
 from services.shared.apps import observed_app
@@ -41,6 +43,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
     config = env.read(ReadConfig)
     async with AsyncExitStack() as rooms:
         replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
+        await rooms.enter_async_context(background(keep_measuring(replica)))
         shared = await rooms.enter_async_context(open_cache(env.read(RedisConfig)))
         storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), reads_only=True))
 
@@ -86,17 +89,30 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 list_images=partial(list_images, catalogue=catalogue),
                 locate=partial(locate, locator=storage.locator),
                 max_age=config.max_age,
-                dependencies=(
-                    Dependency("postgres replica", replica.ping),
-                    Dependency("redis", shared.ping, essential=False),
-                    Dependency("nats", holds(lambda: tail.is_attached), essential=False),
-                    *(
-                        Dependency(f"shard {name}", shard.ping, essential=False)
-                        for name, shard in storage.shards.items()
-                    ),
-                ),
+                dependencies=_dependencies(config, replica, shared, storage, lambda: tail.is_attached),
             )
         )
+
+
+def _dependencies(
+    config: ReadConfig, replica: Replica, shared: ViewCache, storage: Storage, attached: Callable[[], bool]
+) -> tuple[Dependency, ...]:
+    """What health looks at. Only without any replica can nothing be answered."""
+    return (
+        Dependency("postgres replica", replica.ping),
+        *(
+            Dependency(f"postgres replica {n}", partial(replica.check, address), essential=False)
+            for n, address in enumerate(replica.addresses, start=1)
+        ),
+        *(
+            Dependency("postgres primary", partial(check_primary, address), essential=False)
+            for address in (config.primary,)
+            if address
+        ),
+        Dependency("redis", shared.ping, essential=False),
+        Dependency("nats", holds(attached), essential=False),
+        *(Dependency(f"shard {name}", shard.ping, essential=False) for name, shard in storage.shards.items()),
+    )
 
 
 if __name__ == "__main__":

@@ -7,13 +7,17 @@ from typing import Any
 
 import msgspec
 from litestar import get
-from litestar.handlers import HTTPRouteHandler
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler, route
 
 from infrastructure.telemetry import metrics
 from services.shared.answers import Answer, json_answer
 
 DEADLINE = 1.0
 """Seconds a dependency has to answer a check before it counts as down."""
+
+KEEP = 1.0
+"""Seconds that a report is given out again."""
 
 
 class Health(StrEnum):
@@ -60,6 +64,26 @@ async def examine(service: str, dependencies: tuple[Dependency, ...]) -> Report:
     return Report(status, service, {d.name: state for d, state in zip(dependencies, states, strict=True)})
 
 
+class Examiner:
+    """`examine`, at most once in `KEEP` seconds however many ask: it costs a question to every server."""
+
+    def __init__(self, service: str, dependencies: tuple[Dependency, ...]) -> None:
+        self._service = service
+        self._dependencies = dependencies
+        self._report: Report | None = None
+        self._old_at = 0.0
+        self._examining = asyncio.Lock()
+
+    async def report(self) -> Report:
+        """What was found last, at most `KEEP` seconds ago."""
+        async with self._examining:
+            clock = asyncio.get_running_loop().time
+            if self._report is None or clock() >= self._old_at:
+                self._report = await examine(self._service, self._dependencies)
+                self._old_at = clock() + KEEP
+            return self._report
+
+
 async def _state(dependency: Dependency) -> str:
     try:
         async with asyncio.timeout(DEADLINE):
@@ -71,6 +95,7 @@ async def _state(dependency: Dependency) -> str:
 
 def health_routes(service: str, dependencies: tuple[Dependency, ...]) -> list[HTTPRouteHandler]:
     """The routes that every service has; `/health` is the one that the public sees."""
+    examiner = Examiner(service, dependencies)
 
     @get("/health/live", include_in_schema=False, sync_to_thread=False)
     def live() -> dict[str, Any]:
@@ -78,11 +103,16 @@ def health_routes(service: str, dependencies: tuple[Dependency, ...]) -> list[HT
 
     @get("/health/ready", include_in_schema=False)
     async def ready() -> Answer:
-        return _answer(await examine(service, dependencies))
+        return _answer(await examiner.report())
 
-    @get("/health", summary="Whether the system works, each dependency by name", tags=["operating"])
+    @route(
+        "/health",
+        http_method=[HttpMethod.GET, HttpMethod.HEAD],
+        summary="Whether the system works, each dependency by name",
+        tags=["operating"],
+    )
     async def health() -> Answer:
-        return _answer(await examine(service, dependencies))
+        return _answer(await examiner.report())
 
     @get("/metrics", include_in_schema=False, sync_to_thread=False)
     def measure() -> Answer:

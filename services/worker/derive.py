@@ -5,7 +5,7 @@ from uuid import UUID
 
 from contracts.errors import ObjectMissing
 from contracts.events import Event
-from contracts.images import Derivative, Failure
+from contracts.images import Derivative, Failure, Status
 from contracts.variants import derivative_key
 from services.worker.ports import Ledger, Objects, Picture, Render, Rendered
 
@@ -13,15 +13,17 @@ from services.worker.ports import Ledger, Objects, Picture, Render, Rendered
 async def derive(event: Event, *, objects: Objects, render: Render, ledger: Ledger) -> None:
     """Original -> rendered in a child process -> derivatives on the shards -> recorded, with their event.
 
-    Safe to repeat: the same original gives the same keys and the same bytes, and the ledger records them once.
-    Raises `Unavailable` when something is not there for now.
+    Safe to repeat: a blob that is ready or gone is left alone, the same original gives the same keys and the same
+    bytes, and the ledger records them once. Raises `Unavailable` when something is not there for now.
     """
     blob = event.image.blob
+    if await ledger.state_of(blob.id) in {Status.READY, None}:
+        return
     try:
         original = await objects.get(blob.key, blob.placement, sha256=blob.sha256)
     except ObjectMissing:
-        if not await ledger.has_blob(blob.id):
-            return  # erased before its turn came
+        if await ledger.state_of(blob.id) is None:
+            return  # erased this moment
         raise
     rendered = await render(original, blob)
     if isinstance(rendered, Failure):
@@ -42,7 +44,7 @@ async def _record(
         dominant_color=rendered.dominant_color,
         perceptual_hash=rendered.perceptual_hash,
     )
-    if not await ledger.has_blob(blob_id):
+    if await ledger.state_of(blob_id) is None:
         await asyncio.gather(*(objects.delete(made.key, made.placement) for made in derivatives))
 
 

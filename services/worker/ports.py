@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from contracts.images import Blob, Derivative, Failure, Image
+from contracts.images import Blob, Derivative, Failure, Image, Status
 
 Clock = Callable[[], datetime]
 
@@ -40,9 +40,13 @@ class Outbox(Protocol):
 
 
 class OutboxKeeper(Protocol):
-    """Counts and drops rows of the outbox. Raises `Unavailable`."""
+    """Counts, revives and drops rows of the outbox. Raises `Unavailable`."""
 
     async def pending(self) -> int: ...
+
+    async def reconcile(self, after: datetime, before: datetime) -> int:
+        """Of the events published in a period, those whose work is not done are to be published again."""
+        ...
 
     async def prune(self, before: datetime) -> int: ...
 
@@ -118,7 +122,9 @@ class Ledger(Protocol):
         """The blob as it is recorded now, if it is there and no image needs it any more."""
         ...
 
-    async def has_blob(self, blob_id: UUID) -> bool: ...
+    async def state_of(self, blob_id: UUID) -> Status | None:
+        """How far a blob's rendering is; None when it is not on record any more."""
+        ...
 
     async def erase(self, blob: Blob) -> bool:
         """True when the rows are gone; False when they are needed, or name derivatives that `blob` does not."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from contracts.errors import Unavailable
 from infrastructure.telemetry import metrics
@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 EVERY = 10.0
 """Seconds between rounds."""
 
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+
 
 async def tidy(keep_published: timedelta, *, outbox: OutboxKeeper, clock: Clock) -> None:
     """Measures what waits in the outbox and drops what was published long enough ago. Raises `Unavailable`."""
@@ -20,10 +22,21 @@ async def tidy(keep_published: timedelta, *, outbox: OutboxKeeper, clock: Clock)
     await outbox.prune(clock() - keep_published)
 
 
-async def keep_tidying(keep_published: timedelta, *, outbox: OutboxKeeper, clock: Clock) -> None:
-    """Tidies every ten seconds until cancelled."""
+async def reconcile(after: datetime, before: datetime, *, outbox: OutboxKeeper) -> datetime:
+    """Has events published again that came to nothing; gives where to go on, `before`. Raises `Unavailable`."""
+    if revived := await outbox.reconcile(after, before):
+        logger.warning("%d events came to nothing and are published again", revived)
+    return before
+
+
+async def keep_tidying(
+    keep_published: timedelta, reconcile_after: timedelta, *, outbox: OutboxKeeper, clock: Clock
+) -> None:
+    """Tidies every ten seconds until cancelled; events without effect after `reconcile_after` are published again."""
+    reconciled = LONG_AGO
     while True:
         try:
+            reconciled = await reconcile(reconciled, clock() - reconcile_after, outbox=outbox)
             await tidy(keep_published, outbox=outbox, clock=clock)
         except Unavailable as error:
             logger.warning("the outbox can't be tidied: %s", error)

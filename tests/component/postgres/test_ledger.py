@@ -319,13 +319,13 @@ async def test_erase_removes_what_nobody_needs(ledger, psql):
         await ledger.delete(image.id, allow)
     blob = images[0].blob
 
-    assert await ledger.has_blob(blob.id)
+    assert await ledger.state_of(blob.id) is Status.PROCESSING
     assert await ledger.select_unwanted(blob.id) == blob
     assert await ledger.erase(blob)
     assert await counts(psql) == (0, 0, 4)
     assert await ledger.erase(blob)
     assert await ledger.select_unwanted(blob.id) is None
-    assert not await ledger.has_blob(blob.id)
+    assert await ledger.state_of(blob.id) is None
 
 
 async def test_erase_forgets_no_derivatives(ledger, psql):
@@ -360,7 +360,7 @@ async def test_no_image_can_join_a_blob_that_is_being_erased(ledger, psql, other
         erasing = asyncio.create_task(ledger.erase(image.blob))
         await blocked(psql, 1)
     assert not await erasing
-    assert await ledger.has_blob(image.blob.id)
+    assert await ledger.state_of(image.blob.id) is Status.PROCESSING
     assert await ledger.select_unwanted(image.blob.id) is None
 
 

@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from contracts.errors import Unavailable
 from contracts.events import decode
+from contracts.images import Failure
 from infrastructure.postgres import outbox as outbox_module
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import Primary, open_primary
-from tests.component.postgres.images import plain_image
+from tests.component.postgres.images import RENDERED, plain_image
 from tests.component.postgres.proxy import Proxy
 from tests.eventually import eventually
 
@@ -257,7 +258,9 @@ def given_up(primary: Primary) -> None:
 async def test_pruning_deletes_what_was_published_before(ledger, outbox, psql, monkeypatch):
     """Old published events go, in small portions; unpublished and recent ones stay."""
     monkeypatch.setattr(outbox_module, "PRUNE_ROWS", 2)
-    await upload(ledger, 7)
+    for image in await upload(ledger, 7):
+        await ledger.record_failed(image.blob.id, Failure("RENDER_FAILED", "no"))
+    await psql.execute("DELETE FROM outbox WHERE type = 'image.failed.v1'")
     async with outbox.claim(6) as batch:
         await batch.mark_published([row.id for row in batch.rows])
     await psql.execute(
@@ -267,6 +270,56 @@ async def test_pruning_deletes_what_was_published_before(ledger, outbox, psql, m
     assert await outbox.prune(datetime.now(UTC) - timedelta(hours=1)) == 5
     assert await psql.fetchval("SELECT count(*) FROM outbox") == 2
     assert await outbox.pending() == 1
+
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+async def publish_all(outbox: Outbox) -> None:
+    """Marks every event as published, now."""
+    async with outbox.claim(100) as batch:
+        await batch.mark_published([row.id for row in batch.rows])
+
+
+async def test_reconciling_revives_what_is_not_done(ledger, outbox, monkeypatch):
+    """Uploads that are not rendered and deletions that are not erased are pending again; the others are not."""
+    monkeypatch.setattr(outbox_module, "RECONCILE_ROWS", 2)
+    lost, ready, deleted, erased, other = await upload(ledger, 5)
+    await ledger.record_ready(ready.blob.id, **RENDERED)
+    for image in (deleted, erased):
+        await ledger.delete(image.id, lambda _: None)
+    assert await ledger.erase(erased.blob)
+    await publish_all(outbox)
+    assert await outbox.reconcile(NOW - DAY, NOW - DAY / 2) == 0
+    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 3
+    async with outbox.claim(10) as batch:
+        assert {(row.image_id, row.type) for row in batch.rows} == {
+            (lost.id, "image.uploaded.v1"),
+            (other.id, "image.uploaded.v1"),
+            (deleted.id, "image.deleted.v1"),
+        }
+
+
+async def test_a_revived_event_tells_of_the_image_as_it_is_now(ledger, outbox):
+    """Readers believe events, so an old one must not bring old words back."""
+    (image,) = await upload(ledger)
+    changed = await ledger.update(image.id, lambda stored: replace(stored.image, filename="new.jpg"))
+    await publish_all(outbox)
+    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 1
+    async with outbox.claim(10) as batch:
+        (row,) = batch.rows
+    event = decode(row.payload)
+    assert (row.type, row.id, row.version) == ("image.uploaded.v1", event.id, 2)
+    assert event.image == changed.image
+
+
+async def test_pruning_spares_what_is_not_done(ledger, outbox):
+    """Without its event nobody would ever do it."""
+    await upload(ledger)
+    await publish_all(outbox)
+    assert await outbox.prune(NOW + DAY) == 0
+    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 1
 
 
 async def test_deleted_images_keep_their_events(ledger, outbox):

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -14,7 +15,7 @@ from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.connection import fetch
 from infrastructure.postgres.errors import NotReady
 from infrastructure.postgres.ledger import Ledger
-from infrastructure.postgres.primary import Primary, open_primary
+from infrastructure.postgres.primary import Primary, check_primary, open_primary
 from tests.component.postgres.cluster import Server, dbmate
 from tests.component.postgres.images import counts, plain_image
 from tests.component.postgres.proxy import Proxy
@@ -321,6 +322,17 @@ async def test_demoted_server_is_left(own_cluster, clock):
         await eventually(lambda: succeeds(ledger.insert(image, delete_token_hash=None)))
 
         assert await new.ask("SELECT count(*) FROM images") == 2
+
+
+async def test_the_primary_can_be_checked_without_a_pool(cluster):
+    """One host that writes is enough, whoever else hangs; standbys alone are none."""
+    address = urlsplit(cluster.primary.address)
+    names = (cluster.standbys[0].name, cluster.standbys[1].name, cluster.primary.name)
+    user = address.netloc.rpartition("@")[0]
+    cluster.standbys[0].hang()
+    await check_primary(address._replace(netloc=f"{user}@{','.join(names)}").geturl())
+    with pytest.raises(Unavailable):
+        await check_primary(address._replace(netloc=f"{user}@{','.join(names[:2])}").geturl())
 
 
 async def test_start_without_a_server_names_it():

@@ -17,6 +17,7 @@ from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import open_primary
 from infrastructure.postgres.replica import Replica, open_replica
 from infrastructure.telemetry import metrics
+from services.read.measure import measure
 from tests.component.postgres.cluster import Server, dbmate
 from tests.component.postgres.images import plain_image
 from tests.eventually import eventually
@@ -177,6 +178,39 @@ async def test_connections_are_measured(replica):
     assert metrics.registry.get_sample_value("db_connections_active", {"pool": "replica"}) == 1
     await read
     assert metrics.registry.get_sample_value("db_connections_active", {"pool": "replica"}) == 0
+
+
+async def test_each_replica_can_be_checked(standbys):
+    """What is down is told of it, whichever is in use; one that hangs is down too."""
+    async with open_replica(reading(*standbys)) as replica:
+        first, second = replica.addresses
+        await replica.check(first)
+        standbys[1].hang()
+        await replica.check(first)
+        with pytest.raises(Unavailable):
+            await replica.check(second)
+
+
+async def test_lag_is_the_age_of_what_was_replayed_last(cluster, clock):
+    """Seconds while replay stands still behind what came, nothing when all of it is replayed."""
+    config = PrimaryConfig(primary=cluster.primary.address)
+    async with open_primary(config) as primary, open_replica(reading(cluster.standbys[0])) as replica:
+        ledger = Ledger(primary, clock=clock, new_id=uuid4)
+        await cluster.standbys[0].caught_up((await ledger.insert(plain_image(), delete_token_hash=None)).lsn)
+        cluster.standbys[0].sql("SELECT pg_wal_replay_pause()")
+        await ledger.insert(plain_image(), delete_token_hash=None)
+
+        async def is_behind() -> None:
+            await measure(replica)
+            assert metrics.replica_lag_seconds._value.get() > 0
+
+        await eventually(is_behind)
+        cluster.standbys[0].sql("SELECT pg_wal_replay_resume()")
+
+        async def is_level() -> None:
+            assert await replica.lag() == 0
+
+        await eventually(is_level)
 
 
 async def test_position_follows_replay(cluster, clock):

@@ -88,6 +88,31 @@ async def test_what_the_client_has_already_is_not_sent_again(view, read):
         assert "x-accel-redirect" not in answer.headers
 
 
+async def test_bytes_of_another_state_are_not_sent(view, read):
+    """If-Match and If-Unmodified-Since are judged before what the client has already."""
+    tag = view["checksum"]
+    for headers in ({"if-match": '"other"', "if-none-match": f'"{tag}"'}, {"if-match": f'W/"{tag}"'}):
+        answer = await read.get(view["url"], headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (412, "VERSION_CONFLICT")
+    long_ago = {"if-unmodified-since": "Sun, 06 Nov 1994 08:49:37 GMT"}
+    assert (await read.get(view["thumbnail_url"], headers=long_ago)).status_code == 412
+    assert (await read.get(view["url"], headers={"if-match": f'"{tag}"'})).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/docs/start.js", IMAGES])
+async def test_what_answers_to_get_answers_to_head(read, path):
+    """The same headers and no body."""
+    answer = await read.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["content-length"]) > 0
+
+
+async def test_an_address_that_only_takes_uploads_is_not_an_image(read):
+    """Reading it is the wrong method, not a missing image."""
+    answer = await read.get(f"{IMAGES}/upload")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
 async def test_a_deleted_image_is_gone_from_everything_that_remembers(view, read, write):
     """View, file and thumbnails."""
     assert (await read.get(view["url"])).status_code == 200
@@ -101,11 +126,18 @@ async def test_a_deleted_image_is_gone_from_everything_that_remembers(view, read
 
 
 async def test_its_health_names_what_it_stands_on(read):
-    """The replica, Redis, NATS and each shard."""
+    """The replica in use and each by itself, the primary, Redis, NATS and each shard."""
     health = (await read.get("/health")).json()
     assert health["status"] == "ok"
     shards = {f"shard shard-{n}" for n in range(1, 5)}
-    assert set(health["dependencies"]) == {"postgres replica", "redis", "nats", *shards}
+    assert set(health["dependencies"]) == {
+        "postgres replica",
+        "postgres replica 1",
+        "postgres primary",
+        "redis",
+        "nats",
+        *shards,
+    }
 
 
 async def test_lists_go_on_where_the_cursor_says(read, write):

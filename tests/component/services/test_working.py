@@ -78,6 +78,33 @@ async def test_a_picture_deleted_before_it_was_rendered_leaves_nothing(serve, wr
     await eventually(nothing_is_left, within=30)
 
 
+async def publish_to_nobody(database) -> None:
+    """All events look published long ago, and the stream knows of none."""
+    await rows(database, "UPDATE outbox SET published_at = now() - interval '2 hours' WHERE published_at IS NULL")
+
+
+async def test_an_upload_that_the_stream_lost_is_rendered(serve, write, database):
+    """Its blob is still `processing` long after the event was published, so the event is published again."""
+    await upload(write, jpeg())
+    await publish_to_nobody(database)
+    await serve(open_app, CHITRAM_RENDER_PROCESSES="1")
+    await becomes_ready(database)
+
+
+async def test_a_deletion_that_the_stream_lost_is_carried_out(serve, write, storage, database):
+    """Its rows are still there long after the event was published, so the event is published again."""
+    view = await upload(write, jpeg())
+    await write.delete(f"{IMAGES}/{view['id']}", headers={"x-delete-token": view["delete_token"]})
+    await publish_to_nobody(database)
+    await serve(open_app, CHITRAM_RENDER_PROCESSES="1")
+
+    async def nothing_is_left() -> None:
+        assert await objects(storage) == {}
+        assert await rows(database, "SELECT id FROM images UNION ALL SELECT id FROM blobs") == []
+
+    await eventually(nothing_is_left)
+
+
 async def test_two_workers_share_the_work_and_do_nothing_twice(serve, write, database):
     """Every picture is rendered, each with exactly one event that says so."""
     await serve(open_app, CHITRAM_RENDER_PROCESSES="1")

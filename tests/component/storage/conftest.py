@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local.servers.seaweedfs import REGION
 from infrastructure.storage.config import DEADLINES, Bucket, Deadlines, Directory, StorageConfig
-from infrastructure.storage.files import DirectoryShard
+from infrastructure.storage.files import INCOMING, DirectoryShard
 from infrastructure.storage.objects import PATIENCE, Patience
 from infrastructure.storage.open import open_storage
 from infrastructure.storage.s3 import BucketShard
@@ -44,10 +44,12 @@ async def bucket_shard(address, signer, *, deadlines=DEADLINES):
 
 @asynccontextmanager
 async def directory_shard(path, *, deadlines=DEADLINES):
-    """A shard in a directory."""
+    """A shard in a directory, set up where that is there."""
     shard = DirectoryShard(Directory("f", path), deadlines=deadlines)
     try:
-        await shard.prepare()
+        if path.is_dir():
+            (path / INCOMING).mkdir(exist_ok=True)
+            await shard.prepare()
         yield shard
     finally:
         shard.close()

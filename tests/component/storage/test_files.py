@@ -40,6 +40,17 @@ async def test_an_object_is_a_file_that_anybody_may_read(shard, tmp_path, key):
     assert incoming(tmp_path) == []
 
 
+async def test_a_narrow_umask_keeps_nobody_out(shard, tmp_path, key):
+    """The object's folder can be entered by all, whatever the service was started with."""
+    before = os.umask(0o077)
+    try:
+        await put(shard, key)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / key).parent.stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / key).stat().st_mode) == 0o644
+
+
 async def test_the_last_object_takes_its_directory_with_it(shard, tmp_path, key):
     """Nothing is left of an erased image."""
     await put(shard, key)
@@ -140,7 +151,7 @@ async def test_a_directory_that_is_not_there_is_named(tmp_path):
     async with directory_shard(tmp_path / "absent") as shard:
         with pytest.raises(ShardMisconfigured) as caught:
             await shard.ping()
-    assert f"there is no directory {tmp_path / 'absent'}" in caught.value.reason
+    assert f"there is no directory {tmp_path / 'absent' / INCOMING}" in caught.value.reason
     assert not (tmp_path / "absent").exists()
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from infrastructure.storage.breaker import State
 from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.files import INCOMING
 from infrastructure.storage.open import open_storage
 from tests.eventually import becomes
 
@@ -82,6 +83,7 @@ async def test_a_shard_that_lacks_one_object_is_not_avoided(storage, cluster, ke
 
 async def test_a_file_is_where_the_address_says(tmp_path, key):
     """Below the shard's directory, under its key."""
+    (tmp_path / INCOMING).mkdir()
     async with open_storage(StorageConfig(shards=(f"disk=file://{tmp_path}",), copies=1)) as storage:
         placement = await storage.objects.put(key, DATA, "image/jpeg")
         assert storage.locator.locate(key, placement) == f"/_file/1/disk/{key}"

@@ -6,6 +6,7 @@ from contracts.errors import Unavailable
 from infrastructure.env import ConfigError
 from infrastructure.storage.breaker import State
 from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.files import INCOMING
 from infrastructure.storage.open import open_storage
 from tests.eventually import becomes
 
@@ -32,11 +33,20 @@ async def test_refused_keys_stop_the_start(cluster):
 
 async def test_a_missing_directory_stops_the_start(tmp_path):
     """It is not made."""
-    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / INCOMING).mkdir(parents=True)
     config = StorageConfig(shards=(f"a=file://{tmp_path}/one", f"b=file://{tmp_path}/two"))
     with pytest.raises(ConfigError, match="shard b: there is no directory"):
         async with open_storage(config):
             pass
+
+
+@pytest.mark.parametrize("reads_only", [False, True])
+async def test_an_empty_directory_is_no_shard(tmp_path, reads_only):
+    """It may be where a disk that is not mounted belongs: only whoever sets a shard up makes `.incoming`."""
+    with pytest.raises(ConfigError, match=r"shard a: there is no directory .*/\.incoming: make it once"):
+        async with open_storage(StorageConfig(shards=(f"a=file://{tmp_path}",), copies=1), reads_only=reads_only):
+            pass
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_silent_shard_does_not_stop_the_start(cluster, key):
@@ -77,6 +87,7 @@ async def test_a_reader_starts_without_any_shard(cluster):
 
 async def test_buckets_and_directories_make_one_ring(cluster, tmp_path, key):
     """An object can have a copy in each."""
+    (tmp_path / INCOMING).mkdir()
     shards = (cluster.config().shards[0].replace("s1=", "a="), f"b=file://{tmp_path}")
     async with open_storage(cluster.config(shards=shards)) as storage:
         placement = await storage.objects.put(key, b"bytes", "image/png")
