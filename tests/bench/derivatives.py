@@ -49,7 +49,7 @@ def measure() -> tuple[Derivatives, ...]:
     set_up_decoders(max_pixels=50_000_000)
     return (
         _compare("12-megapixel JPEG", photo(), "image/jpeg", most=1.0),
-        _compare("0.5-megapixel PNG with transparency", logo(), "image/png", most=1.3),
+        _compare("0.5-megapixel transparent PNG", logo(), "image/png", most=1.3),
     )
 
 
