@@ -65,13 +65,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         )
         await rooms.enter_async_context(background(follower.run()))
         tail = await rooms.enter_async_context(
-            follow(
-                nats,
-                lambda delivery: follower.hear(delivery.event.image),
-                on_gap=doubt,
-                within=1.0,
-                required=False,
-            )
+            follow(nats, lambda heard: follower.hear(heard.event.image), on_gap=doubt, within=1.0, required=False)
         )
 
         catalogue = Catalogue(replica)

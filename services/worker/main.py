@@ -17,10 +17,10 @@ from contracts.events import Event
 from contracts.images import Blob, Failure
 from infrastructure import env
 from infrastructure.imaging.config import FenceConfig
-from infrastructure.imaging.fence import open_fence
+from infrastructure.imaging.fence import Fence, open_fence
 from infrastructure.imaging.rendered import Rendered, Undecodable
 from infrastructure.nats.config import NatsConfig
-from infrastructure.nats.connection import open_nats
+from infrastructure.nats.connection import Connection, open_nats
 from infrastructure.nats.delivery import Delivery
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.subscription import Outcome, consume
@@ -37,7 +37,7 @@ from services.shared.running import background, run
 from services.worker.config import WorkerConfig
 from services.worker.derive import derive, give_up
 from services.worker.erase import erase, leave_behind
-from services.worker.ports import OutboxRow
+from services.worker.ports import OutboxRow, Publish, Render
 from services.worker.relay import keep_relaying
 from services.worker.tidy import keep_tidying
 
@@ -56,22 +56,12 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         fence = await rooms.enter_async_context(open_fence(env.read(FenceConfig)))
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         outbox = Outbox(primary)
-        publisher = Publisher(nats)
-
-        async def publish(row: OutboxRow) -> None:
-            await publisher.publish(row.type, row.id, row.payload, row.lsn)
-
-        async def render(data: bytes, blob: Blob) -> Rendered | Failure:
-            try:
-                return await fence.render(data, blob.content_type, pixels=blob.width * blob.height, frames=blob.frames)
-            except Undecodable as error:
-                return Failure(error.code, error.message)
 
         await rooms.enter_async_context(
             consume(
                 nats,
                 subjects.DERIVE,
-                _done_after(partial(derive, objects=storage.objects, render=render, ledger=ledger)),
+                _done_after(partial(derive, objects=storage.objects, render=_renderer(fence), ledger=ledger)),
                 concurrency=config.derive_concurrency,
                 on_exhausted=_told(partial(give_up, ledger=ledger)),
                 grace=GRACE,
@@ -89,7 +79,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         )
         wake = asyncio.Event()
         await rooms.enter_async_context(background(outbox.listen(wake.set)))
-        await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=publish)))
+        await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=_publisher(nats))))
         keep = timedelta(seconds=config.keep_published)
         reconcile_after = timedelta(seconds=config.reconcile_after)
         await rooms.enter_async_context(background(keep_tidying(keep, reconcile_after, outbox=outbox, clock=utc_now)))
@@ -104,6 +94,25 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 ),
             )
         )
+
+
+def _publisher(nats: Connection) -> Publish:
+    publisher = Publisher(nats)
+
+    async def publish(row: OutboxRow) -> None:
+        await publisher.publish(row.type, row.id, row.payload, row.lsn)
+
+    return publish
+
+
+def _renderer(fence: Fence) -> Render:
+    async def render(data: bytes, blob: Blob) -> Rendered | Failure:
+        try:
+            return await fence.render(data, blob.content_type, pixels=blob.width * blob.height, frames=blob.frames)
+        except Undecodable as error:
+            return Failure(error.code, error.message)
+
+    return render
 
 
 def _done_after(use_case: Callable[[Event], Awaitable[None]]) -> Callable[[Delivery], Awaitable[Outcome]]:
