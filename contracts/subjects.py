@@ -5,7 +5,7 @@ Everything starts with a prefix, so that several systems, or tests, can share on
 
 import msgspec
 
-from contracts.events import Event, ImageDeleted, ImageUploaded, event_type
+from contracts.events import ImageDeleted, ImageUploaded
 
 DUPLICATE_WINDOW = 120.0
 """Seconds within which JetStream drops a second message with the same event id."""
@@ -37,11 +37,6 @@ def stream(prefix: str) -> str:
 def subject(prefix: str, event_type: str) -> str:
     """Subject of one type of event: `<prefix>.image.uploaded.v1`."""
     return f"{prefix}.{event_type}"
-
-
-def subject_of(prefix: str, event: Event) -> str:
-    """Subject under which an event is published."""
-    return subject(prefix, event_type(event))
 
 
 def all_subjects(prefix: str) -> str:

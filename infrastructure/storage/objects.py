@@ -10,7 +10,7 @@ import msgspec
 
 from contracts.errors import ObjectMissing, Unavailable
 from infrastructure.storage.body import Body, view
-from infrastructure.storage.breaker import Breaker, State
+from infrastructure.storage.breaker import Breaker
 from infrastructure.storage.race import Race
 from infrastructure.storage.ring import Ring
 from infrastructure.storage.shard import Shard, ShardFailed, checked
@@ -30,14 +30,6 @@ class Patience(msgspec.Struct, frozen=True):
 
 
 PATIENCE = Patience()
-
-
-class ShardHealth(msgspec.Struct, frozen=True):
-    """Whether a shard answers just now, what its breaker thinks of it, and what is wrong (for operators)."""
-
-    reachable: bool
-    state: State
-    problem: str | None = None
 
 
 class CorruptCopy(ObjectMissing):
@@ -124,15 +116,6 @@ class Objects:
         if failed or len(known) < len(placement):
             raise Unavailable
 
-    async def health(self) -> dict[str, ShardHealth]:
-        """Asks every shard now. Takes as long as the deadline of a ping at most."""
-        names = list(self._shards)
-        problems = await asyncio.gather(*(self._problem(name) for name in names))
-        return {
-            name: ShardHealth(problem is None, self._breakers[name].state, problem)
-            for name, problem in zip(names, problems, strict=True)
-        }
-
     @property
     def is_writable(self) -> bool:
         """Whether enough shards are in use for a put to succeed, as far as is known without asking."""
@@ -170,13 +153,6 @@ class Objects:
                 await self._shards[name].delete(key)
         except Unavailable as error:
             return error
-        return None
-
-    async def _problem(self, name: str) -> str | None:
-        try:
-            await self._shards[name].ping()
-        except ShardFailed as error:
-            return error.reason
         return None
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from contracts.events import Event, decode, encode, event_type
-from contracts.subjects import CONSUMERS, all_subjects, stream, subject, subject_of
+from contracts.subjects import CONSUMERS, all_subjects, stream, subject
 
 SAMPLES = sorted((Path(__file__).parents[2] / "contracts" / "samples").glob("*.json"))
 TYPES = [str(kind.__struct_config__.tag) for kind in get_args(Event)]
@@ -74,7 +74,7 @@ def test_an_event_type_says_what_happened_and_in_which_version(tag):
 def test_a_subject_follows_from_the_event():
     """Publishing needs no more than the event and the prefix."""
     event = decode(SAMPLES[0].read_bytes())
-    assert subject_of("x", event) == f"x.{SAMPLES[0].stem}"
+    assert subject("x", event_type(event)) == f"x.{SAMPLES[0].stem}"
     assert stream("x") == "x-images"
 
 

@@ -292,18 +292,6 @@ async def test_a_delete_that_can_not_reach_a_copy_is_not_done(storage, cluster, 
     assert await cluster.copies(key) == set()
 
 
-async def test_health_names_every_shard(storage, cluster):
-    """Whether it answers now and whether it is avoided."""
-    await cluster.proxies["s1"].refuse()
-    storage.objects._breakers["s2"].trip()
-    health = await storage.objects.health()
-    assert {name for name, shard in health.items() if not shard.reachable} == {"s1"}
-    assert health["s1"].problem == "GET failed: EndpointConnectionError"
-    assert health["s1"].state is health["s3"].state is State.CLOSED
-    assert health["s2"].state is not State.CLOSED
-    assert storage.objects.is_writable
-
-
 async def test_what_is_no_key_is_refused(storage):
     """Before any shard is asked."""
     for call in (
