@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.local.facts import MOST
-from services.cli.main import parser
+from services.cli.main import GROUPS, parser
 
 
 def test_counts_are_pairs():
@@ -40,3 +40,15 @@ def test_what_can_not_be_meant_is_refused(arguments, capsys):
         parser().parse_args(arguments)
     assert stopped.value.code == 2
     assert "error" in capsys.readouterr().err
+
+
+def test_the_help_shows_every_command_in_its_group(capsys):
+    """One line for each, below the title of its group."""
+    with pytest.raises(SystemExit) as stopped:
+        parser().parse_args(["--help"])
+    assert stopped.value.code == 0
+    told = capsys.readouterr().out
+    for group in GROUPS:
+        assert f"\n{group.TITLE}:\n" in told
+    for command in ("up", "down", "status", "logs", "scale", "restart", "openapi"):
+        assert f"\n  {command} " in told

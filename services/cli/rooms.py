@@ -1,0 +1,110 @@
+"""Where commands find the system that they operate, and the doors to its rooms.
+
+A command that needs some of them is a coroutine function under `operates`:
+
+    @operates
+    async def run(given: Namespace, environment: Environment) -> int:
+        async with open_primary(environment) as primary: ...
+"""
+
+import asyncio
+import functools
+import os
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TypeAlias
+
+import msgspec
+
+from contracts.errors import Unavailable
+from deploy.local import blueprint, facts
+from deploy.local.layout import Layout, here
+from deploy.local.supervisor import Supervisor
+from deploy.local.trouble import Trouble
+from infrastructure import env
+from infrastructure.nats import connection as nats
+from infrastructure.nats.config import NatsConfig
+from infrastructure.postgres import primary as postgres
+from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.redis import client as redis
+from infrastructure.redis.config import RedisConfig
+from infrastructure.storage import open as storage
+from infrastructure.storage.config import StorageConfig
+from services.cli.telling import Command, tells_trouble
+
+Environment: TypeAlias = Mapping[str, str]
+
+CONNECTIONS = 2
+"""To Postgres: a command is one more beside the services, which share what there is."""
+
+
+def environment() -> Environment:
+    """The variables of the stack that runs in the working directory, else those of this process.
+
+    Raises `Trouble` when there is neither.
+    """
+    found = _of_stack(here())
+    if found is not None:
+        return found
+    if os.environ.get("CHITRAM_POSTGRES_PRIMARY"):
+        return os.environ
+    raise Trouble(
+        "There is no system to operate: no stack is running here, and CHITRAM_POSTGRES_PRIMARY is not set.",
+        way_out="Go to the directory of a running stack (or name it with -C), start one (chitram up), or set the "
+        "variables that its services have.",
+    )
+
+
+def _of_stack(layout: Layout) -> Environment | None:
+    known = facts.read_facts(layout.facts)
+    if known is None or not Supervisor(layout).is_running():
+        return None
+    services = blueprint.draw(known, facts.credentials(layout.credentials), layout).services
+    return services[0].environment
+
+
+def operates(command: Callable[[Namespace, Environment], Awaitable[int]]) -> Command:
+    """The coroutine function as a command, which is given the environment and tells in a sentence what is not there."""
+
+    @tells_trouble
+    @functools.wraps(command)
+    def run(given: Namespace) -> int:
+        found = environment()
+        try:
+            return asyncio.run(_run(command, given, found))
+        except env.ConfigError as error:
+            raise Trouble(f"{error}.", way_out="Set this variable to what the services have.") from None
+        except Unavailable as error:
+            raise Trouble(
+                error.detail, way_out="See what runs: chitram status, and /health of the services."
+            ) from error
+
+    return run
+
+
+async def _run(
+    command: Callable[[Namespace, Environment], Awaitable[int]], given: Namespace, found: Environment
+) -> int:
+    return await command(given, found)
+
+
+def open_primary(environment: Environment) -> AbstractAsyncContextManager[postgres.Primary]:
+    """The server that takes writes, over few connections. Raises what `infrastructure.postgres` raises."""
+    config = env.read(PrimaryConfig, environment)
+    return postgres.open_primary(msgspec.structs.replace(config, pool_size=CONNECTIONS))
+
+
+def open_storage(environment: Environment) -> AbstractAsyncContextManager[storage.Storage]:
+    """The shards, as far as they answer."""
+    return storage.open_storage(env.read(StorageConfig, environment), reads_only=True)
+
+
+def open_nats(environment: Environment, *, required: bool = True) -> AbstractAsyncContextManager[nats.Connection]:
+    """The stream. Unless it is `required`, it may be missing now and come later."""
+    return nats.open_nats(env.read(NatsConfig, environment), required=required)
+
+
+def open_redis(environment: Environment) -> AbstractAsyncContextManager[redis.Client]:
+    """The shared cache, which may be missing."""
+    return redis.open_client(env.read(RedisConfig, environment))
