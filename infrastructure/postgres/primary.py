@@ -9,6 +9,7 @@ from typing import TypeVar
 import asyncpg
 
 from contracts.errors import OutcomeUnknown, Unavailable
+from infrastructure.failpoints import failpoint
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.connection import (
     GRACE,
@@ -134,9 +135,11 @@ class Primary:
 
     async def _write(self, statement: str, *arguments: object) -> str:
         async with self.borrow() as connection:
+            await failpoint("primary.before_commit")
             try:
                 await fetch(connection, statement, *arguments)
-            except NoAnswer as error:
+                await failpoint("primary.after_commit")
+            except (NoAnswer, ConnectionResetError) as error:
                 raise OutcomeUnknown from error
             return await _announce(connection)
 
@@ -176,9 +179,11 @@ async def _commit(connection: Connection) -> None:
     """
     if is_lost(connection):
         raise NoAnswer
+    await failpoint("primary.before_commit")
     commit = asyncio.ensure_future(connection.execute("COMMIT"))
     try:
         answer = await asyncio.shield(commit)
+        await failpoint("primary.after_commit")
     except asyncio.CancelledError:
         # Cutting the connection now would leave the outcome to chance. The wait is bounded by its deadline.
         await asyncio.wait((commit,))

@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from contracts.errors import ObjectMissing, Unavailable
+from infrastructure.failpoints import failpoint
 from infrastructure.storage.body import Body, view
 from infrastructure.storage.breaker import Breaker
 from infrastructure.storage.race import Race
@@ -136,8 +137,10 @@ class Objects:
         logger.warning("shard %s was too slow, another took its place", name)
 
     async def _put(self, key: str, content: memoryview, content_type: str, name: str) -> None:
+        await failpoint("storage.before_put")
         with self._breakers[name].call():
             await self._shards[name].put(key, content, content_type)
+        await failpoint("storage.after_put")
 
     async def _get(self, key: str, sha256: str | None, name: str) -> bytes:
         with self._breakers[name].call():

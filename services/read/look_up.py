@@ -7,6 +7,7 @@ import msgspec
 from contracts.errors import ImageNotFound
 from contracts.images import Image, Visibility
 from contracts.principals import Principal
+from infrastructure.failpoints import failpoint
 from services.read.flights import Flights
 from services.read.memory import Memory, Remembered, prepare
 from services.read.ports import Catalogue, SharedCache
@@ -51,6 +52,7 @@ async def _fetch(  # noqa: PLR0917 - hands on what look_up was given
     image = await _cached(image_id, memory, shared) if trust.in_cache() else None
     if image is None:
         image = await catalogue.select_image(image_id)
+        await failpoint("look_up.before_fill")
         if image is None or memory.is_gone(str(image_id)):
             raise ImageNotFound
         await shared.put(image_id, image.version, _encode(image), ttl)

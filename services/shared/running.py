@@ -14,7 +14,7 @@ import uvloop
 from litestar.types import ASGIApp
 
 from contracts.errors import Unavailable
-from infrastructure import env
+from infrastructure import env, failpoints
 from infrastructure.telemetry import logs
 from infrastructure.telemetry.config import TelemetryConfig
 from services.shared.protocol import Protocol
@@ -45,6 +45,7 @@ def run(open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
         telemetry = env.read(TelemetryConfig)
         logs.configure(telemetry.name, telemetry.level)
         config = env.read(ProcessConfig)
+        failpoints.arm()
         uvloop.run(_serve(open_app, config))
     except env.ConfigError as error:
         sys.exit(_last_words(2, f"configuration: {error}"))

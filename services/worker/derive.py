@@ -7,6 +7,7 @@ from contracts.errors import ObjectMissing
 from contracts.events import Event
 from contracts.images import Derivative, Failure, Status
 from contracts.variants import derivative_key
+from infrastructure.failpoints import failpoint
 from services.worker.ports import Ledger, Objects, Picture, Render, Rendered
 
 
@@ -30,6 +31,7 @@ async def derive(event: Event, *, objects: Objects, render: Render, ledger: Ledg
         await ledger.record_failed(blob.id, rendered)
         return
     derivatives = await asyncio.gather(*(_store(blob.id, picture, objects) for picture in rendered.pictures))
+    await failpoint("derive.before_row")
     await _record(blob.id, tuple(derivatives), rendered, objects, ledger)
 
 
@@ -44,6 +46,7 @@ async def _record(
         dominant_color=rendered.dominant_color,
         perceptual_hash=rendered.perceptual_hash,
     )
+    await failpoint("derive.before_ack")
     if await ledger.state_of(blob_id) is None:
         await asyncio.gather(*(objects.delete(made.key, made.placement) for made in derivatives))
 

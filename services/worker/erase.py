@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from contracts.events import Event
+from infrastructure.failpoints import failpoint
 from services.worker.ports import Ledger, Objects
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ async def erase(event: Event, *, objects: Objects, ledger: Ledger) -> None:
     while blob := await ledger.select_unwanted(event.image.blob.id):
         stored = [(blob.key, blob.placement), *((made.key, made.placement) for made in blob.derivatives)]
         await asyncio.gather(*(objects.delete(key, placement) for key, placement in stored))
+        await failpoint("erase.before_row")
         if await ledger.erase(blob):
             return
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from contracts.errors import Unavailable
+from infrastructure.failpoints import failpoint
 from services.worker.ports import Outbox, Publish
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ async def relay(*, outbox: Outbox, publish: Publish) -> int:
     async with outbox.claim(BATCH) as batch:
         rows = batch.rows
         results = await asyncio.gather(*(publish(row) for row in rows), return_exceptions=True)
+        if rows:
+            await failpoint("relay.before_mark")
         await batch.mark_published([row.id for row, result in zip(rows, results, strict=True) if result is None])
     for result in results:
         if result is not None:

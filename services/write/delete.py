@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from contracts.principals import Principal
+from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.write.ownership import require_right_to_change
 from services.write.ports import Ledger, Stored
@@ -22,5 +23,7 @@ async def delete(
         require_right_to_change(stored, principal, token)
         require_version(stored, versions)
 
+    await failpoint("delete.before_row")
     await ledger.delete(image_id, decide)
+    await failpoint("delete.before_answer")
     metrics.images_deleted.inc()

@@ -4,6 +4,7 @@ import msgspec
 
 from contracts.images import Blob, Image
 from contracts.principals import Principal
+from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.write.draft import Draft
 from services.write.ownership import token_hash
@@ -48,6 +49,7 @@ async def upload(
         frames=probe.frames,
         placement=(),
     )
+    await failpoint("upload.before_put")
     placement = await objects.put(blob.key, draft.file, blob.content_type)
     image = Image(
         id=new_id(),
@@ -62,6 +64,8 @@ async def upload(
         tags=draft.tags,
     )
     token = new_token() if principal.user_id is None else None
+    await failpoint("upload.before_insert")
     committed = await ledger.insert(image, delete_token_hash=token_hash(token) if token else None)
+    await failpoint("upload.before_answer")
     metrics.images_uploaded.inc()
     return Uploaded(committed.image, token)
