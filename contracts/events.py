@@ -5,8 +5,9 @@ stands; anything else makes a new struct with a new tag (`image.ready.v2`), and 
 stream can hold it. Every version ever published keeps a file in `contracts/samples`, decoded by a
 test for ever.
 
-Each event carries the whole image as it is after the change, so a consumer needs no query, and
-`image.version` decides which of two events is newer, in whatever order they arrive.
+Whatever an event is about has an id and a version that grows with each change: `subject_id` says what changed,
+`version` decides which of two events is newer, in whatever order they arrive. Events of images carry the whole image as
+it is after the change, so a consumer needs no query; whoever wants only these asks `isinstance(event, ImageEvent)`.
 """
 
 from datetime import datetime
@@ -17,36 +18,64 @@ import msgspec
 from contracts.images import Image
 
 
-class _Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True):
+    """Something happened. Each kind says of what it tells, by fields or by properties of these names."""
+
     id: UUID
     occurred_at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        """Id of what changed."""
+        raise NotImplementedError
+
+    @property
+    def version(self) -> int:
+        """Of two events of a subject, that with the higher one tells the newer state."""
+        raise NotImplementedError
+
+
+class ImageEvent(Event, frozen=True):
+    """Something happened to an image, which is now as it says here."""
+
     image: Image
 
+    @property
+    def subject_id(self) -> UUID:
+        """The image's id."""
+        return self.image.id
 
-class ImageUploaded(_Event, frozen=True, tag="image.uploaded.v1"):
+    @property
+    def version(self) -> int:
+        """The image's version."""
+        return self.image.version
+
+
+class ImageUploaded(ImageEvent, frozen=True, tag="image.uploaded.v1"):
     """An image was taken in; its derivatives are still to be made."""
 
 
-class ImageReady(_Event, frozen=True, tag="image.ready.v1"):
+class ImageReady(ImageEvent, frozen=True, tag="image.ready.v1"):
     """All derivatives of an image are stored."""
 
 
-class ImageFailed(_Event, frozen=True, tag="image.failed.v1"):
+class ImageFailed(ImageEvent, frozen=True, tag="image.failed.v1"):
     """An image can't be rendered; `image.failure` says why."""
 
 
-class ImageChanged(_Event, frozen=True, tag="image.changed.v1"):
+class ImageChanged(ImageEvent, frozen=True, tag="image.changed.v1"):
     """A person changed an image's words."""
 
 
-class ImageDeleted(_Event, frozen=True, tag="image.deleted.v1"):
+class ImageDeleted(ImageEvent, frozen=True, tag="image.deleted.v1"):
     """An image is gone for every reader; its objects are still to be erased."""
 
 
-Event = ImageUploaded | ImageReady | ImageFailed | ImageChanged | ImageDeleted
+AnyEvent = ImageUploaded | ImageReady | ImageFailed | ImageChanged | ImageDeleted
+"""Every kind that can be published; a new one is added here."""
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: Event) -> bytes:

@@ -10,6 +10,9 @@ from contracts.events import ImageDeleted, ImageUploaded
 DUPLICATE_WINDOW = 120.0
 """Seconds within which JetStream drops a second message with the same event id."""
 
+KINDS = ("image", "credential", "shards")
+"""What events are about: the first word of their types."""
+
 
 class Consumer(msgspec.Struct, frozen=True):
     """A durable pull consumer: the events it wants and how long one may take.
@@ -39,6 +42,6 @@ def subject(prefix: str, event_type: str) -> str:
     return f"{prefix}.{event_type}"
 
 
-def all_subjects(prefix: str) -> str:
-    """Wildcard over every event of the stream."""
-    return f"{prefix}.image.>"
+def all_subjects(prefix: str) -> tuple[str, ...]:
+    """Wildcards over every event of the stream."""
+    return tuple(f"{prefix}.{kind}.>" for kind in KINDS)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from contracts.events import Event, ImageUploaded
+from contracts.events import ImageEvent, ImageUploaded
 from contracts.images import Blob, Image
 
 
@@ -15,6 +15,6 @@ def make_image(**fields) -> Image:
     return Image(**values | fields)
 
 
-def make_event(kind: type[Event] = ImageUploaded, *, event_id: UUID | None = None, **fields) -> Event:
+def make_event(kind: type[ImageEvent] = ImageUploaded, *, event_id: UUID | None = None, **fields) -> ImageEvent:
     """An event of a kind, about an image of its own."""
     return kind(event_id or uuid4(), datetime.now(UTC), make_image(**fields))

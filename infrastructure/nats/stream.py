@@ -35,7 +35,7 @@ def stream_config(config: NatsConfig) -> StreamConfig:
     """A full stream refuses (`discard: new`) instead of dropping what a consumer hasn't seen: the outbox keeps it."""
     return StreamConfig(
         name=stream(config.prefix),
-        subjects=[all_subjects(config.prefix)],
+        subjects=list(all_subjects(config.prefix)),
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,

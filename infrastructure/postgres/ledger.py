@@ -12,19 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.errors import ImageNotFound
-from contracts.events import (
-    Event,
-    ImageChanged,
-    ImageDeleted,
-    ImageFailed,
-    ImageReady,
-    ImageUploaded,
-    encode,
-    event_type,
-)
+from contracts.events import ImageChanged, ImageDeleted, ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Blob, Derivative, Failure, Image, Status
 from infrastructure.postgres import blobs
 from infrastructure.postgres.connection import Connection, fetch
+from infrastructure.postgres.events import event_values, insert_event
 from infrastructure.postgres.primary import Primary
 from infrastructure.postgres.rows import SELECT_IMAGES, image_of, json_text
 
@@ -110,7 +102,7 @@ class Ledger:
             now = self._clock()
             image = change(await _select_image(connection, image_id), now)
             await _update_image(connection, image)
-            await _insert_event(connection, event(self._new_id(), now, image))
+            await insert_event(connection, event(self._new_id(), now, image))
             return image
 
         return Committed(*await self._primary.transact(work))
@@ -163,7 +155,7 @@ class Ledger:
             await blobs.update_images(connection, blob_id, now)
             images = await blobs.select_images(connection, blob_id)
             for image in images:
-                await _insert_event(connection, event(self._new_id(), now, image))
+                await insert_event(connection, event(self._new_id(), now, image))
             return images
 
         return (await self._primary.transact(work))[0]
@@ -223,12 +215,12 @@ async def _insert_image(primary: Primary, event: ImageUploaded, delete_token_has
             VALUES ($17, $1, $18, $19, $4, $3, $20, $21, $22, $23, $24, $25, $26, $16, $27, $28, $29)
         )
 
-        INSERT INTO outbox (id, image_id, version, type, payload, created_at)
+        INSERT INTO outbox (id, subject_id, version, type, payload, created_at)
         VALUES ($30, $31, $32, $33, $34, $35)
         """,
         *_blob_values(event.image),
         *_image_values(event.image, delete_token_hash),
-        *_event_values(event),
+        *event_values(event),
     )
 
 
@@ -270,17 +262,6 @@ def _image_values(image: Image, delete_token_hash: bytes | None) -> tuple[object
         image.updated_at,
         image.expires_at,
         image.deleted_at,
-    )
-
-
-def _event_values(event: Event) -> tuple[object, ...]:
-    return (
-        event.id,
-        event.image.id,
-        event.image.version,
-        event_type(event),
-        encode(event),
-        event.occurred_at,
     )
 
 
@@ -332,12 +313,4 @@ async def _update_image(connection: Connection, image: Image) -> None:
         image.metadata_stripped,
         image.expires_at,
         image.deleted_at,
-    )
-
-
-async def _insert_event(connection: Connection, event: Event) -> None:
-    await fetch(
-        connection,
-        "INSERT INTO outbox (id, image_id, version, type, payload, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        *_event_values(event),
     )

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.errors import Unavailable
-from contracts.events import decode, encode
+from contracts.events import ImageEvent, decode, encode
 from infrastructure.postgres.connection import Connection, fetch, terminate
 from infrastructure.postgres.errors import DRIVER_ERRORS
 from infrastructure.postgres.primary import CHANNEL, Primary
@@ -36,7 +36,7 @@ class OutboxRow(Struct, frozen=True):
     """An event to publish. `lsn` is a WAL position not before the commit that wrote it."""
 
     id: UUID
-    image_id: UUID
+    subject_id: UUID
     version: int
     type: str
     payload: bytes
@@ -151,7 +151,7 @@ async def _select_claim(connection: Connection, limit: int) -> tuple[OutboxRow, 
     rows = await fetch(
         connection,
         """
-        SELECT id, image_id, version, type, payload, pg_current_wal_insert_lsn()::text
+        SELECT id, subject_id, version, type, payload, pg_current_wal_insert_lsn()::text
         FROM outbox
         WHERE published_at IS NULL
         ORDER BY created_at, id
@@ -178,13 +178,13 @@ CASE outbox.type
         SELECT 1
         FROM images
         INNER JOIN blobs ON images.blob_id = blobs.id
-        WHERE images.id = outbox.image_id AND images.deleted_at IS NULL AND blobs.state = 'processing'
+        WHERE images.id = outbox.subject_id AND images.deleted_at IS NULL AND blobs.state = 'processing'
     )
     WHEN 'image.deleted.v1' THEN EXISTS (
         SELECT 1
         FROM images
         WHERE
-            images.id = outbox.image_id
+            images.id = outbox.subject_id
             AND NOT EXISTS (
                 SELECT 1 FROM images AS live WHERE live.blob_id = images.blob_id AND live.deleted_at IS NULL
             )
@@ -218,8 +218,8 @@ async def _select_unsettled(connection: Connection, after: datetime, before: dat
 
 async def _update_unpublished(connection: Connection, event_id: UUID, payload: bytes) -> None:
     event = decode(payload)
-    rows = await fetch(connection, f"{SELECT_IMAGES} WHERE images.id = $1", event.image.id)
-    if not rows:
+    rows = await fetch(connection, f"{SELECT_IMAGES} WHERE images.id = $1", event.subject_id)
+    if not rows or not isinstance(event, ImageEvent):
         return  # erased this moment
     image = image_of(rows[0])
     await fetch(

@@ -10,9 +10,11 @@ from functools import partial
 
 from litestar.types import ASGIApp
 
+from contracts.events import ImageEvent
 from infrastructure import env
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import open_nats
+from infrastructure.nats.delivery import Delivery
 from infrastructure.nats.tail import follow
 from infrastructure.postgres.catalogue import Catalogue
 from infrastructure.postgres.config import ReplicaConfig
@@ -60,13 +62,15 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             memory.clear()
             trust.restart()
 
+        def hear(delivery: Delivery) -> None:
+            if isinstance(delivery.event, ImageEvent):
+                follower.hear(delivery.event.image)
+
         nats = await rooms.enter_async_context(
             open_nats(env.read(NatsConfig), consumers=(), on_lost=trust.restart, within=1.0, required=False)
         )
         await rooms.enter_async_context(background(follower.run()))
-        tail = await rooms.enter_async_context(
-            follow(nats, lambda heard: follower.hear(heard.event.image), on_gap=doubt, within=1.0, required=False)
-        )
+        tail = await rooms.enter_async_context(follow(nats, hear, on_gap=doubt, within=1.0, required=False))
 
         catalogue = Catalogue(replica)
         yield observed_app(

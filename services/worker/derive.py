@@ -4,14 +4,14 @@ import asyncio
 from uuid import UUID
 
 from contracts.errors import ObjectMissing
-from contracts.events import Event
+from contracts.events import ImageEvent
 from contracts.images import Derivative, Failure, Status
 from contracts.variants import derivative_key
 from infrastructure.failpoints import failpoint
 from services.worker.ports import Ledger, Objects, Picture, Render, Rendered
 
 
-async def derive(event: Event, *, objects: Objects, render: Render, ledger: Ledger) -> None:
+async def derive(event: ImageEvent, *, objects: Objects, render: Render, ledger: Ledger) -> None:
     """Original -> rendered in a child process -> derivatives on the shards -> recorded, with their event.
 
     Safe to repeat: a blob that is ready or gone is left alone, the same original gives the same keys and the same
@@ -67,6 +67,6 @@ async def _store(blob_id: UUID, picture: Picture, objects: Objects) -> Derivativ
 GIVEN_UP = Failure("PROCESSING_FAILED", "The thumbnails could not be made. The original is unharmed.")
 
 
-async def give_up(event: Event, *, ledger: Ledger) -> None:
+async def give_up(event: ImageEvent, *, ledger: Ledger) -> None:
     """Records that an image's derivatives were tried often enough. Raises `Unavailable`."""
     await ledger.record_failed(event.image.blob.id, GIVEN_UP)

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 
-from contracts.events import Event
+from contracts.events import ImageEvent
 from infrastructure.failpoints import failpoint
 from services.worker.ports import Ledger, Objects
 
 logger = logging.getLogger(__name__)
 
 
-async def erase(event: Event, *, objects: Objects, ledger: Ledger) -> None:
+async def erase(event: ImageEvent, *, objects: Objects, ledger: Ledger) -> None:
     """Deletes a blob's objects, then its rows, once no image needs it.
 
     Objects go before rows: a crash in between leaves rows that say what is still to be done, and deleting what is
@@ -25,6 +25,6 @@ async def erase(event: Event, *, objects: Objects, ledger: Ledger) -> None:
             return
 
 
-async def leave_behind(event: Event) -> None:
+async def leave_behind(event: ImageEvent) -> None:
     """Says that objects stay behind: their rows remain too, and tell what is still to be erased."""
     logger.error("objects of blob %s could not be erased and are left behind", event.image.blob.id)

@@ -13,7 +13,7 @@ import uuid_utils.compat
 from litestar.types import ASGIApp
 
 from contracts import subjects
-from contracts.events import Event
+from contracts.events import ImageEvent
 from contracts.images import Blob, Failure
 from infrastructure import env
 from infrastructure.imaging.config import FenceConfig
@@ -115,21 +115,28 @@ def _renderer(fence: Fence) -> Render:
     return render
 
 
-def _done_after(use_case: Callable[[Event], Awaitable[None]]) -> Callable[[Delivery], Awaitable[Outcome]]:
+def _done_after(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Callable[[Delivery], Awaitable[Outcome]]:
     """A handler whose event is done when the use case returns; what it raises is for the subscription to judge."""
 
     async def handle(delivery: Delivery) -> Outcome:
-        await use_case(delivery.event)
+        await use_case(_of_image(delivery))
         return Outcome.DONE
 
     return handle
 
 
-def _told(use_case: Callable[[Event], Awaitable[None]]) -> Callable[[Delivery], Awaitable[None]]:
+def _told(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Callable[[Delivery], Awaitable[None]]:
     async def handle(delivery: Delivery) -> None:
-        await use_case(delivery.event)
+        await use_case(_of_image(delivery))
 
     return handle
+
+
+def _of_image(delivery: Delivery) -> ImageEvent:
+    """The event of a consumer that asks for those of images only."""
+    if not isinstance(delivery.event, ImageEvent):
+        raise TypeError(f"event {delivery.event.id} is not about an image")
+    return delivery.event
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def full_image() -> Image:
 async def events_of(psql: asyncpg.Connection, image_id: UUID) -> list[Event]:
     """The events of an image as the outbox holds them, by version."""
     rows = await psql.fetch(
-        "SELECT id, version, type, payload FROM outbox WHERE image_id = $1 ORDER BY version", image_id
+        "SELECT id, version, type, payload FROM outbox WHERE subject_id = $1 ORDER BY version", image_id
     )
     events = [decode(row["payload"]) for row in rows]
     for row, event in zip(rows, events, strict=True):

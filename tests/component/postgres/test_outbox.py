@@ -32,7 +32,7 @@ async def upload(ledger: Ledger, count: int = 1):
 async def claimed(outbox: Outbox, limit: int = 100):
     """The images whose events can be claimed at the moment, in order."""
     async with outbox.claim(limit) as batch:
-        return [row.image_id for row in batch.rows]
+        return [row.subject_id for row in batch.rows]
 
 
 async def test_claim_gives_events_in_their_order(ledger, outbox):
@@ -40,7 +40,7 @@ async def test_claim_gives_events_in_their_order(ledger, outbox):
     images = await upload(ledger, 3)
     async with outbox.claim(2) as batch:
         first, second = batch.rows
-    assert [first.image_id, second.image_id] == [images[0].id, images[1].id]
+    assert [first.subject_id, second.subject_id] == [images[0].id, images[1].id]
     event = decode(first.payload)
     assert (first.id, first.version, first.type) == (event.id, 1, "image.uploaded.v1")
     assert event.image == images[0]
@@ -83,8 +83,8 @@ async def test_claims_never_overlap(ledger, outbox):
     """Events that one claimer holds are passed over by the next, without waiting."""
     images = await upload(ledger, 5)
     async with outbox.claim(2) as first, outbox.claim(10) as second:
-        assert [row.image_id for row in first.rows] == [image.id for image in images[:2]]
-        assert [row.image_id for row in second.rows] == [image.id for image in images[2:]]
+        assert [row.subject_id for row in first.rows] == [image.id for image in images[:2]]
+        assert [row.subject_id for row in second.rows] == [image.id for image in images[2:]]
         assert await claimed(outbox) == []
 
 
@@ -98,7 +98,7 @@ async def test_claimers_at_work_share_everything_once(ledger, outbox):
             async with outbox.claim(7) as batch:
                 if not batch.rows:
                     return
-                published.update(row.image_id for row in batch.rows)
+                published.update(row.subject_id for row in batch.rows)
                 await batch.mark_published([row.id for row in batch.rows])
 
     while await outbox.pending():
@@ -294,7 +294,7 @@ async def test_reconciling_revives_what_is_not_done(ledger, outbox, monkeypatch)
     assert await outbox.reconcile(NOW - DAY, NOW - DAY / 2) == 0
     assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 3
     async with outbox.claim(10) as batch:
-        assert {(row.image_id, row.type) for row in batch.rows} == {
+        assert {(row.subject_id, row.type) for row in batch.rows} == {
             (lost.id, "image.uploaded.v1"),
             (other.id, "image.uploaded.v1"),
             (deleted.id, "image.deleted.v1"),

@@ -117,8 +117,8 @@ async def test_two_workers_share_the_work_and_do_nothing_twice(serve, write, dat
         assert await rows(database, "SELECT id FROM outbox WHERE published_at IS NULL") == []
 
     await eventually(everything_is_published)
-    ready = await rows(database, "SELECT image_id FROM outbox WHERE type = 'image.ready.v1'")
-    assert len(ready) == len({row["image_id"] for row in ready}) == 12
+    ready = await rows(database, "SELECT subject_id FROM outbox WHERE type = 'image.ready.v1'")
+    assert len(ready) == len({row["subject_id"] for row in ready}) == 12
 
 
 async def test_its_health_names_what_it_stands_on(worker):

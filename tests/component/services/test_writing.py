@@ -32,8 +32,8 @@ async def test_an_upload_is_two_copies_one_row_and_one_event(write, storage, dat
     assert str(row["id"]) == view["id"]
     assert row["sha256"] == hashlib.sha256(data).digest()
     assert await storage.objects.get(key, tuple(row["placement"])) == data
-    (event,) = await rows(database, "SELECT type, image_id, version FROM outbox")
-    assert (event["type"], str(event["image_id"]), event["version"]) == ("image.uploaded.v1", view["id"], 1)
+    (event,) = await rows(database, "SELECT type, subject_id, version FROM outbox")
+    assert (event["type"], str(event["subject_id"]), event["version"]) == ("image.uploaded.v1", view["id"], 1)
 
 
 async def test_a_large_upload_goes_through_a_file_and_arrives_whole(write, storage, database):
