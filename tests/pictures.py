@@ -22,6 +22,14 @@ def png_with_transparency(width: int = 64, height: int = 48) -> bytes:
     return _encoded(picture, "PNG")
 
 
+def undecodable_png() -> bytes:
+    """A PNG with a good header and a bad body, which only a decoder notices."""
+    spoilt = bytearray(png_with_transparency(300, 200))
+    start = spoilt.index(b"IDAT") + 12
+    spoilt[start : start + 200] = b"\xaa" * 200
+    return bytes(spoilt)
+
+
 def size_of(data: bytes) -> tuple[int, int]:
     """Width and height of an encoded picture, in pixels."""
     with Image.open(io.BytesIO(data)) as picture:

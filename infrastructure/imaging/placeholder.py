@@ -4,6 +4,7 @@ import base64
 import binascii
 import struct
 import zlib
+from functools import lru_cache
 
 from infrastructure.imaging.formats.png import SIGNATURE
 from infrastructure.imaging.thumbhash import decode
@@ -15,11 +16,16 @@ _NEUTRAL = b"\xdd\xdd\xdd\xff"
 def placeholder_png(thumbhash: str | None, width: int, height: int) -> bytes:
     """A PNG of at most 32 pixels on a side in the proportions of `width` to `height`.
 
-    Shows what `thumbhash` (base64) describes, light grey when it is None or describes nothing. Costs about 2 ms of
-    CPU and reads no byte of the picture itself.
+    Shows what `thumbhash` (base64) describes, light grey when it is None or describes nothing. Reads no byte of the
+    picture itself. Drawing a hash costs about 2 ms of CPU, so the latest pictures are remembered, in at most 2 MB.
     """
     scale = _SIDE / max(width, height, 1)
-    width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    return _drawn(thumbhash, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+@lru_cache(maxsize=512)
+def _drawn(thumbhash: str | None, width: int, height: int) -> bytes:
+    """Most are grey, and those differ in their proportions only: there are 63 of them."""
     return _png(_draw(thumbhash, width, height), width, height)
 
 

@@ -13,8 +13,6 @@ import msgspec
 
 _LIGHTNESS = 7
 _LIGHTNESS_WITH_ALPHA = 5
-_SILENCE = 1e-9
-"""What is left of a flat channel by the errors of floating point."""
 _COLOUR = 3
 _ALPHA = 5
 _SILENCE = 1e-9

@@ -61,7 +61,14 @@ def _unbound(*_: Any, **__: Any) -> NoReturn:
 
 
 def _read_routes() -> list[HTTPRouteHandler]:
-    return read_routes(look_up=_unbound, list_images=_unbound, locate=_unbound, max_age=0, dependencies=())
+    return read_routes(
+        look_up=_unbound,
+        list_images=_unbound,
+        locate=_unbound,
+        draw_placeholder=_unbound,
+        max_age=0,
+        dependencies=(),
+    )
 
 
 def _write_routes() -> list[HTTPRouteHandler]:

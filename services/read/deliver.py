@@ -30,16 +30,26 @@ def original(image: Image) -> Part:
     return Part(blob.key, blob.placement, blob.content_type, f'"{blob.sha256}"', image.filename, negotiated=False)
 
 
-def thumbnail(image: Image, variant: str, accept: str) -> Part:
-    """The rendering of a variant that the caller likes best. Raises `ThumbnailUnavailable` where there is none."""
-    if variant not in VARIANT_NAMES or image.status is not Status.READY:
+def thumbnail(image: Image, variant: str, accept: str) -> Part | None:
+    """The rendering of a variant that the caller likes best; None while it is being made.
+
+    Raises `ThumbnailUnavailable` where there will be none.
+    """
+    if variant not in VARIANT_NAMES:
         raise ThumbnailUnavailable(status=image.status)
+    if image.status is Status.PROCESSING:
+        return None
     made = [derivative for derivative in image.blob.derivatives if derivative.variant == variant]
-    if not made:
+    if image.status is Status.FAILED or not made:
         raise ThumbnailUnavailable(status=image.status)
     best = negotiate(made, accept)
-    name = f"{image.filename.rpartition('.')[0] or image.filename}-{variant}.{EXTENSIONS[best.content_type]}"
+    name = variant_name(image, variant, best.content_type)
     return Part(best.key, best.placement, best.content_type, f'W/"{best.key}"', name, negotiated=True)
+
+
+def variant_name(image: Image, variant: str, content_type: str) -> str:
+    """What a rendering of an image is called when it is saved."""
+    return f"{image.filename.rpartition('.')[0] or image.filename}-{variant}.{EXTENSIONS[content_type]}"
 
 
 def locate(part: Part, failed: int, *, locator: Locator) -> str:

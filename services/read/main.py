@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 
 from contracts.events import ImageEvent
 from infrastructure import env
+from infrastructure.imaging.placeholder import placeholder_png
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import open_nats
 from infrastructure.nats.delivery import Delivery
@@ -86,6 +87,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 ),
                 list_images=partial(list_images, catalogue=catalogue),
                 locate=partial(locate, locator=storage.locator),
+                draw_placeholder=placeholder_png,
                 max_age=config.max_age,
                 dependencies=_dependencies(config, replica, shared, storage, lambda: tail.is_attached),
             )

@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from services.read.http.bytes import Locate, bytes_routes
+from services.read.http.bytes import DrawPlaceholder, Locate, bytes_routes
 from services.read.http.docs import docs_routes
 from services.read.http.images import ListImages, LookUp, image_routes
 from services.shared.health import Dependency, health_routes
@@ -13,13 +13,14 @@ def routes(
     look_up: LookUp,
     list_images: ListImages,
     locate: Locate,
+    draw_placeholder: DrawPlaceholder,
     max_age: int,
     dependencies: tuple[Dependency, ...],
 ) -> list[HTTPRouteHandler]:
     """Every route of the service, bound to its use cases."""
     return [
         *image_routes(look_up, list_images),
-        *bytes_routes(look_up, locate, max_age),
+        *bytes_routes(look_up, locate, draw_placeholder, max_age),
         *docs_routes(),
         *health_routes("read", dependencies),
     ]

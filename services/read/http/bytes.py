@@ -2,7 +2,7 @@
 
 An answer here has no body: `X-Accel-Redirect` tells nginx which object to send, and the headers beside it
 how to present it; the two named `X-Delivery-` become Cache-Control and Content-Disposition only if that succeeds.
-Ranges are nginx's business.
+Ranges are nginx's business. Only the placeholder for a thumbnail that is still being made is sent from here.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from litestar.params import FromPath, QueryParameter
 
 from contracts.images import Image, Visibility
 from contracts.variants import DEFAULT_VARIANT
-from services.read.deliver import Part, original, thumbnail
+from services.read.deliver import Part, original, thumbnail, variant_name
 from services.read.http.conditions import http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.images import LookUp
@@ -26,19 +26,45 @@ from services.shared.principals import identify
 Locate = Callable[[Part, int], str]
 """Internal URI of the copy of a part to try after a failed attempt, 0 if there was none."""
 
+DrawPlaceholder = Callable[[str | None, int, int], bytes]
+"""A small PNG that shows what a ThumbHash describes, or nothing yet, in the proportions of a width and a height."""
+
 FAILED_ATTEMPT = "x-chitram-failed-attempt"
 """Set by nginx alone, which overwrites what clients send: the number of the attempt that came to nothing."""
+
+PLACEHOLDER: Headers = [
+    (b"content-type", b"image/png"),
+    (b"cache-control", b"no-store"),
+    (b"x-chitram-placeholder", b"1"),
+    (b"retry-after", b"1"),
+    (b"content-security-policy", b"default-src 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+]
+"""What is said of a placeholder: nobody may take it for the thumbnail, which a second later may be there.
+
+It has no tag and no ranges, so whoever asks conditionally or for a part gets all of it.
+"""
 
 READING = [HttpMethod.GET, HttpMethod.HEAD]
 
 BYTES = {
     200: ResponseSpec(bytes, generate_examples=False, media_type="image/*", description="The bytes, sent by nginx")
 }
+THUMBNAIL = {
+    200: ResponseSpec(
+        bytes,
+        generate_examples=False,
+        media_type="image/*",
+        description="The thumbnail; with `X-Chitram-Placeholder: 1` a stand-in for one that is still being made",
+    )
+}
 
 Download = Annotated[bool, QueryParameter(required=False, description="1 to get it as an attachment")]
 
 
-def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRouteHandler]:
+def bytes_routes(
+    look_up: LookUp, locate: Locate, draw_placeholder: DrawPlaceholder, max_age: int
+) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases. `max_age` is how many seconds browsers may keep public bytes."""
 
     async def image_of(request: Request[Any, Any, Any], image_id: str) -> Image:
@@ -52,6 +78,16 @@ def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRout
             return Answer(304, [*tags, (b"cache-control", keep)])
         uri = locate(part, _failed(request))
         return Answer(200, [*tags, (b"x-delivery-cache-control", keep), *_transfer(part, uri, download=download)])
+
+    async def send_thumbnail(request: Request[Any, Any, Any], image_id: str, variant: str, *, download: bool) -> Answer:
+        image = await image_of(request, image_id)
+        part = thumbnail(image, variant, request.headers.get("accept", ""))
+        if part is not None:
+            return send(request, image, part, download)
+        require_match(request.headers, tag="")
+        name = content_disposition(variant_name(image, variant, "image/png"), download=download)
+        drawn = draw_placeholder(image.blob.placeholder, image.blob.width, image.blob.height)
+        return Answer(200, [*PLACEHOLDER, (b"content-disposition", name.encode())], drawn)
 
     @route(
         "/api/v1/images/{image_id:str}/file",
@@ -67,28 +103,26 @@ def bytes_routes(look_up: LookUp, locate: Locate, max_age: int) -> list[HTTPRout
     @route(
         "/api/v1/images/{image_id:str}/thumbnails/{variant:str}",
         http_method=READING,
-        responses=BYTES,
+        responses=THUMBNAIL,
         summary="A rendering that fits a box, its format by Accept",
         tags=["images"],
     )
     async def get_variant(
         request: Request[Any, Any, Any], image_id: FromPath[str], variant: FromPath[str], download: Download = False
     ) -> Answer:
-        image = await image_of(request, image_id)
-        return send(request, image, thumbnail(image, variant, request.headers.get("accept", "")), download)
+        return await send_thumbnail(request, image_id, variant, download=download)
 
     @route(
         "/api/v1/images/{image_id:str}/thumbnail",
         http_method=READING,
-        responses=BYTES,
+        responses=THUMBNAIL,
         summary=f"The {DEFAULT_VARIANT} thumbnail",
         tags=["images"],
     )
     async def get_thumbnail(
         request: Request[Any, Any, Any], image_id: FromPath[str], download: Download = False
     ) -> Answer:
-        image = await image_of(request, image_id)
-        return send(request, image, thumbnail(image, DEFAULT_VARIANT, request.headers.get("accept", "")), download)
+        return await send_thumbnail(request, image_id, DEFAULT_VARIANT, download=download)
 
     return [get_file, get_variant, get_thumbnail]
 

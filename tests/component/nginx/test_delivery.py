@@ -66,6 +66,33 @@ async def test_head_tells_the_length(scene, delivered):
 
 
 @pytest.mark.parametrize(
+    "headers",
+    [{}, {"Range": "bytes=0-3"}, {"If-None-Match": "*"}, {"If-Modified-Since": "Fri, 21 Nov 2036 10:00:00 GMT"}],
+)
+async def test_what_a_read_service_sends_itself_passes_as_it_is(scene, headers):
+    """A stand-in for a thumbnail that is being made comes whole, with what is said of it, and never from a cache."""
+    said = {
+        "Content-Type": "image/png",
+        "Cache-Control": "no-store",
+        "X-Chitram-Placeholder": "1",
+        "Retry-After": "1",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Content-Disposition": 'inline; filename="a-small.png"',
+    }
+    scene.answer_reads(lambda _: web.Response(body=PICTURE[:500], headers=said))
+    thumbnail = FILE.replace("file", "thumbnails/small")
+    for count in (1, 2):
+        answer = await scene.client.get(thumbnail, headers=headers)
+        assert (answer.status_code, answer.content) == (200, PICTURE[:500])
+        assert said.items() <= {name.title(): value for name, value in answer.headers.items()}.items()
+        assert "Accept-Ranges" not in answer.headers
+        assert len(scene.reads) == count
+    head = await scene.client.head(thumbnail)
+    assert (head.content, head.headers["Content-Length"]) == (b"", "500")
+
+
+@pytest.mark.parametrize(
     ("wanted", "part", "said"),
     [
         ("bytes=0-99", slice(0, 100), "bytes 0-99/300000"),

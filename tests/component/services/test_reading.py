@@ -1,16 +1,18 @@
 """A read service over HTTP, on real servers."""
 
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from services.read.http.conditions import http_date
 from services.read.main import open_app
 from tests.component.nats.server import NatsServer
 from tests.component.postgres.proxy import Proxy
 from tests.component.services.looking import IMAGES, upload
 from tests.eventually import eventually
-from tests.pictures import jpeg
+from tests.pictures import jpeg, size_of, undecodable_png
 
 
 @pytest.fixture
@@ -86,6 +88,52 @@ async def test_what_the_client_has_already_is_not_sent_again(view, read):
         assert answer.status_code == 304
         assert answer.headers["cache-control"] == "public, max-age=3600"
         assert "x-accel-redirect" not in answer.headers
+
+
+async def test_until_a_thumbnail_is_made_a_small_picture_of_the_same_proportions_stands_in(write, read):
+    """Whoever asks, however they ask: 200, all of it, not to be kept, and to be asked for again in a second."""
+    uploaded = await upload(write, jpeg(400, 300), "sea.jpg")
+    url = f"{IMAGES}/{uploaded['id']}/thumbnails/large"
+
+    async def is_there() -> None:
+        assert (await read.get(url)).status_code == 200
+
+    await eventually(is_there)
+    plain = await read.get(url)
+    assert size_of(plain.content) == (32, 24)
+    for headers in (
+        {},
+        {"range": "bytes=0-9"},
+        {"if-none-match": "*"},
+        {"if-modified-since": http_date(datetime.now(UTC))},
+    ):
+        answer = await read.get(url, headers=headers)
+        assert (answer.status_code, answer.content) == (200, plain.content)
+        assert answer.headers["content-type"] == "image/png"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-chitram-placeholder"] == answer.headers["retry-after"] == "1"
+        assert answer.headers["content-disposition"] == 'inline; filename="sea-large.png"'
+        assert not {"etag", "last-modified", "accept-ranges", "x-accel-redirect"} & answer.headers.keys()
+    head = await read.head(url)
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(plain.content)))
+    assert (await read.get(f"{IMAGES}/{uploaded['id']}/thumbnail")).content == plain.content
+    assert (await read.get(url, headers={"if-match": '"mine"'})).status_code == 412
+    assert (await read.get(f"{IMAGES}/{uploaded['id']}/thumbnails/huge")).json()["code"] == "THUMBNAIL_UNAVAILABLE"
+
+
+async def test_a_picture_that_can_not_be_shown_has_no_thumbnail(write, read, worker):
+    """Once it has failed there is nothing to wait for, so nothing stands in; its bytes are still there."""
+    uploaded = await upload(write, undecodable_png())
+    url = f"{IMAGES}/{uploaded['id']}"
+
+    async def has_failed() -> None:
+        answer = await read.get(f"{url}/thumbnail")
+        assert answer.status_code == 404
+        assert (answer.json()["code"], answer.json()["details"]) == ("THUMBNAIL_UNAVAILABLE", {"status": "failed"})
+
+    await eventually(has_failed)
+    assert (await read.get(url)).json()["failure"]["code"] == "INVALID_IMAGE"
+    assert "x-accel-redirect" in (await read.get(f"{url}/file")).headers
 
 
 async def test_bytes_of_another_state_are_not_sent(view, read):

@@ -3,7 +3,7 @@
 from services.worker.main import open_app
 from tests.component.services.looking import IMAGES, objects, rows, upload
 from tests.eventually import eventually
-from tests.pictures import jpeg, png_with_transparency
+from tests.pictures import jpeg, png_with_transparency, undecodable_png
 
 
 async def becomes_ready(database) -> None:
@@ -38,10 +38,7 @@ async def test_transparency_is_kept_in_png(write, worker, storage, database):
 
 async def test_a_picture_that_can_not_be_decoded_fails_with_a_code_and_others_go_on(write, worker, database):
     """Its header is good and its body is not: the status says so, the next picture is rendered."""
-    good = bytearray(png_with_transparency(300, 200))
-    start = good.index(b"IDAT") + 12
-    good[start : start + 200] = b"\xaa" * 200
-    await upload(write, bytes(good), "broken.png")
+    await upload(write, undecodable_png(), "broken.png")
     await upload(write, jpeg())
 
     async def both_are_settled() -> None:

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import ThumbnailUnavailable, Unavailable
+from contracts.images import Status
 from services.read.deliver import locate, negotiate, original, thumbnail
 from tests.unit import samples
 
@@ -48,15 +49,22 @@ def test_a_thumbnail_is_weakly_tagged_and_the_original_strongly():
 
 @pytest.mark.parametrize("variant", ["huge", "", "../small", "SMALL"])
 def test_a_size_that_is_not_made_is_unavailable(variant):
-    """Only the sizes of the list exist."""
-    with pytest.raises(ThumbnailUnavailable):
-        thumbnail(samples.ready_image(), variant, "*/*")
+    """Only the sizes of the list exist, and nobody is told to wait for another."""
+    for image in (samples.ready_image(), samples.image()):
+        with pytest.raises(ThumbnailUnavailable):
+            thumbnail(image, variant, "*/*")
 
 
-def test_an_image_without_derivatives_has_no_thumbnail():
-    """While it is processed, or when it failed."""
+def test_a_thumbnail_that_is_being_made_is_not_there_yet():
+    """While the image is processed: not now, but soon."""
+    assert thumbnail(samples.image(), "small", "*/*") is None
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.READY])
+def test_a_thumbnail_that_will_never_be_made_is_unavailable(status):
+    """When the image failed, and when nobody makes this size of it."""
     with pytest.raises(ThumbnailUnavailable):
-        thumbnail(samples.image(), "small", "*/*")
+        thumbnail(samples.image(status=status), "small", "*/*")
 
 
 def test_when_every_copy_was_tried_it_says_so():
