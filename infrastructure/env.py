@@ -2,10 +2,12 @@
 
 A room declares a `msgspec.Struct` whose fields carry the variable's name, for example
 `copies: Annotated[int, Meta(ge=1)] = field(name="CHITRAM_COPIES", default=2)`, and a service's `main.py` reads it once.
+Any variable may be given by file instead, `CHITRAM_COPIES_FILE=/run/secrets/copies`: so containers are handed secrets.
 """
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -21,18 +23,35 @@ def read(config: type[C], environ: Mapping[str, str] | None = None) -> C:
     """Reads the struct `config` from the environment (or from `environ`).
 
     Numbers and booleans are converted, tuples are split at commas, an empty variable counts as
-    absent. Raises `ConfigError`, naming the variable, for a missing or unusable value.
+    absent, and so does an empty file. Raises `ConfigError`, naming the variable, for a missing or unusable value.
     """
     source = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(config):
-        text = source.get(field.encode_name, "").strip()
+        text = _text(field.encode_name, source)
         if text:
             values[field.encode_name] = _split(text) if _is_tuple(field.type) else text
     try:
         return msgspec.convert(values, config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(str(error))) from None
+
+
+def _text(name: str, source: Mapping[str, str]) -> str:
+    """What the variable says, or the file that `<name>_FILE` names; read once, so a new secret needs a restart."""
+    given, file = source.get(name, "").strip(), source.get(f"{name}_FILE", "").strip()
+    if not file:
+        return given
+    if given:
+        raise ConfigError(f"{name}: {name}_FILE is set as well, and only one of them can count")
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}_FILE: {file} can't be read: {_reason(error)}") from None
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is no text"
 
 
 def _is_tuple(kind: Any) -> bool:

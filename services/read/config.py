@@ -1,5 +1,7 @@
 """What a read service itself can be told."""
 
+import socket
+import zlib
 from typing import Annotated
 
 import msgspec
@@ -10,12 +12,14 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 class ReadConfig(msgspec.Struct, frozen=True):
     """`memory_bytes` bounds what is remembered of images, `max_age` is how many seconds browsers may keep public
     bytes, `cache_ttl` how many seconds the shared cache keeps a view, `replica` is the first replica to try: read
-    services that are given different numbers spread over the replicas. `primary` is only looked at for the health
-    report.
+    services that are given different numbers spread over the replicas, those that are given none do so by the names
+    of their hosts. `primary` is only looked at for the health report.
     """
 
     memory_bytes: Natural = msgspec.field(name="CHITRAM_READ_MEMORY", default=48 << 20)
     max_age: Natural = msgspec.field(name="CHITRAM_MAX_AGE", default=3600)
     cache_ttl: Natural = msgspec.field(name="CHITRAM_CACHE_TTL", default=60)
-    replica: Natural = msgspec.field(name="CHITRAM_REPLICA", default=0)
+    replica: Natural = msgspec.field(
+        name="CHITRAM_REPLICA", default_factory=lambda: zlib.crc32(socket.gethostname().encode())
+    )
     primary: str = msgspec.field(name="CHITRAM_POSTGRES_PRIMARY", default="")

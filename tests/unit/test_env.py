@@ -61,3 +61,25 @@ def test_an_error_that_names_no_variable_is_passed_on_as_it_is():
 
     with pytest.raises(ConfigError, match=r"^CHITRAM_LOW is above 1$"):
         read(Checked, {})
+
+
+def test_a_variable_may_be_given_by_file(tmp_path):
+    """The file's text counts, without the newline at its end; an empty file counts as absent."""
+    hosts, copies = tmp_path / "hosts", tmp_path / "copies"
+    hosts.write_text("a,b\n")
+    copies.write_text("")
+    assert read(Config, {"CHITRAM_HOSTS_FILE": str(hosts), "CHITRAM_COPIES_FILE": str(copies)}) == Config(("a", "b"))
+
+
+def test_a_file_that_can_not_be_used_names_its_variable(tmp_path):
+    """It is missing, it is no text, or the variable is set beside it; what it holds is never shown."""
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    for environ, sentence in (
+        ({"CHITRAM_HOSTS_FILE": "/nowhere"}, "CHITRAM_HOSTS_FILE: /nowhere can't be read: No such file"),
+        ({"CHITRAM_HOSTS_FILE": str(binary)}, f"CHITRAM_HOSTS_FILE: {binary} can't be read: it is no text"),
+        ({"CHITRAM_HOSTS_FILE": str(binary), "CHITRAM_HOSTS": "a"}, "CHITRAM_HOSTS: CHITRAM_HOSTS_FILE is set as well"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            read(Config, environ)
+        assert str(caught.value).startswith(sentence)
