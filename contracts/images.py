@@ -40,7 +40,10 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Derivative(msgspec.Struct, frozen=True):
-    """One stored rendering of a variant. `size` is in bytes, `width` and `height` in pixels."""
+    """One stored rendering of a variant. `size` is in bytes, `width` and `height` in pixels.
+
+    `recipe` is the one it was made by; 0 where it was made before recipes were recorded.
+    """
 
     variant: str
     content_type: str
@@ -49,6 +52,7 @@ class Derivative(msgspec.Struct, frozen=True):
     height: int
     size: int
     placement: tuple[str, ...]
+    recipe: int = 0
 
 
 class Blob(msgspec.Struct, frozen=True):

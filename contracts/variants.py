@@ -1,14 +1,14 @@
 """The closed list of derivatives, as data.
 
-A recipe's number is part of every object key, so a changed recipe never overwrites the objects
-an older one made; `RECIPE` grows by one whenever the same original would render differently.
+An object key names the recipe and the bytes that it holds, so what is rendered anew never overwrites what readers
+still fetch. A variant's `recipe` grows by one whenever its pictures shall look different; `chitram rerender` then
+makes those of older recipes anew.
 """
 
+from hashlib import sha256
 from uuid import UUID
 
 import msgspec
-
-RECIPE = 1
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -16,10 +16,15 @@ class Variant(msgspec.Struct, frozen=True):
 
     name: str
     box: int
+    recipe: int = 1
 
 
 VARIANTS = (Variant("small", 150), Variant("medium", 300), Variant("large", 800))
 DEFAULT_VARIANT = "medium"
+
+_RECIPES = {variant.name: variant.recipe for variant in VARIANTS}
+_DIGEST = 12
+"""Hexadecimal digits: within one image's few pictures nothing else has the same."""
 
 EXTENSIONS = {
     "image/jpeg": "jpg",
@@ -32,6 +37,12 @@ EXTENSIONS = {
 """File name extension of each type we take in or make."""
 
 
-def derivative_key(blob_id: UUID, variant: str, content_type: str) -> str:
-    """Object name of a derivative: `<blob id>/<variant>-r<recipe>.<extension>`."""
-    return f"{blob_id}/{variant}-r{RECIPE}.{EXTENSIONS[content_type]}"
+def recipe_of(variant: str) -> int:
+    """The recipe by which a variant is made now. Raises `KeyError` for one that isn't made."""
+    return _RECIPES[variant]
+
+
+def derivative_key(blob_id: UUID, variant: str, content_type: str, data: bytes) -> str:
+    """Object name of a derivative: `<blob id>/<variant>-r<recipe>-<start of its SHA-256>.<extension>`."""
+    digest = sha256(data).hexdigest()[:_DIGEST]
+    return f"{blob_id}/{variant}-r{recipe_of(variant)}-{digest}.{EXTENSIONS[content_type]}"

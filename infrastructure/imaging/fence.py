@@ -43,14 +43,16 @@ class Fence:
         pixels: int,
         frames: int = 1,
         variants: Sequence[Variant] = VARIANTS,
+        only: Sequence[str] = (),
         urgent: bool = True,
     ) -> Rendered:
         """Renders a picture that a probe found to be of this type, canvas (in pixels) and number of frames.
 
-        Waits for its turn as long as it takes; work that is not `urgent` gives way to work that is. A picture
-        that ends its child, or takes too much of anything, is tried once more. Raises `Undecodable`.
+        Gives all the variants, or `only` those of these names. Waits for its turn as long as it takes; work that is
+        not `urgent` gives way to work that is. A picture that ends its child, or takes too much of anything, is
+        tried once more. Raises `Undecodable`.
         """
-        job = Job(b"", content_type, frames, tuple(variants), self._config.avif)
+        job = Job(b"", content_type, frames, tuple(variants), self._config.avif, tuple(only))
         async with self._admission.admit(pixels, urgent=urgent):
             reply = await self._persist(job, data)
         if isinstance(reply, Rendered):

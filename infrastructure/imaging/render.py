@@ -1,6 +1,7 @@
 """All derivatives of one picture, as a list of steps."""
 
 from collections.abc import Iterator
+from time import perf_counter
 
 from PIL import Image
 
@@ -22,8 +23,9 @@ def render(job: Job) -> Rendered:
     4. convert its colours to sRGB
     5. describe it
     6. make the animation, where there is one
-    7. encode each variant, shrinking from size to size
+    7. encode each variant that is wanted, shrinking from size to size
     """
+    started = perf_counter()
     box = max(variant.box for variant in job.variants)
     decoded = first_picture(job.data, job.content_type, box)
     largest = shrink(decoded.scaled, fit(decoded.size, box))
@@ -31,25 +33,42 @@ def render(job: Job) -> Rendered:
     picture = to_srgb(turned, decoded.profile)
     size = turned_size(decoded.size, decoded.orientation)
     appearance = describe(picture)
-    moving = _animate(job)
-    pictures = tuple(_encode(job, picture, size, moving))
-    return Rendered(pictures, appearance.placeholder, appearance.dominant_color, appearance.perceptual_hash)
+    pictures: list[RenderedPicture] = []
+    seconds: dict[str, float] = {}
+    for made in _encode(job, picture, size, _animate(job)):
+        pictures += made
+        seconds[made[0].variant], started = perf_counter() - started, perf_counter()
+    return Rendered(
+        tuple(pictures), appearance.placeholder, appearance.dominant_color, appearance.perceptual_hash, seconds
+    )
+
+
+def _is_wanted(job: Job, variant: str) -> bool:
+    return not job.only or variant in job.only
 
 
 def _animate(job: Job) -> bytes | None:
     box = next((variant.box for variant in job.variants if variant.name == animation.VARIANT), None)
-    return animation.animate(job, box) if box else None
+    return animation.animate(job, box) if box and _is_wanted(job, animation.VARIANT) else None
 
 
-def _encode(job: Job, picture: Image.Image, size: tuple[int, int], moving: bytes | None) -> Iterator[RenderedPicture]:
-    """Largest first; a variant that is no smaller than the one before it has the same bytes."""
+def _encode(
+    job: Job, picture: Image.Image, size: tuple[int, int], moving: bytes | None
+) -> Iterator[list[RenderedPicture]]:
+    """Variant by variant, largest first; one that is no smaller than the one before it has the same bytes."""
     types = content_types(transparent=picture.mode == "RGBA", avif=job.avif)
     encoded: dict[str, bytes] = {}
     for variant in sorted(job.variants, key=lambda wanted: -wanted.box):
         smaller = shrink(Scaled(picture, picture.size), fit(size, variant.box))
-        if smaller is not picture or not encoded:
-            picture = smaller
-            encoded = {content_type: encode(picture, content_type) for content_type in types}
-        for content_type, data in encoded.items():
-            moves = moving if variant.name == animation.VARIANT and content_type == animation.CONTENT_TYPE else None
-            yield RenderedPicture(variant.name, content_type, picture.width, picture.height, moves or data)
+        if smaller is not picture:
+            picture, encoded = smaller, {}
+        if not _is_wanted(job, variant.name):
+            continue
+        encoded = encoded or {content_type: encode(picture, content_type) for content_type in types}
+        shown = encoded
+        if moving and variant.name == animation.VARIANT:
+            shown = {**encoded, animation.CONTENT_TYPE: moving}
+        yield [
+            RenderedPicture(variant.name, content_type, picture.width, picture.height, data)
+            for content_type, data in shown.items()
+        ]

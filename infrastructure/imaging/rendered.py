@@ -19,23 +19,29 @@ class Rendered(msgspec.Struct, frozen=True, tag="rendered"):
     """Everything made of one picture.
 
     `placeholder` is a ThumbHash in base64, `dominant_color` is `#rrggbb`, `perceptual_hash` 64 bits as 16 hexadecimal
-    digits: pictures that look alike differ in few of them.
+    digits: pictures that look alike differ in few of them. `seconds` says how long each variant took, the largest
+    together with all that it takes to get at the picture.
     """
 
     pictures: tuple[RenderedPicture, ...]
     placeholder: str
     dominant_color: str
     perceptual_hash: str
+    seconds: dict[str, float] = {}
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A picture to render: its bytes, the type its probe found, and what to make."""
+    """A picture to render: its bytes, the type its probe found, and what to make.
+
+    Of `variants` only those named in `only` are encoded, all when it is empty: they are the same bytes either way.
+    """
 
     data: bytes
     content_type: str
     frames: int
     variants: tuple[Variant, ...]
     avif: bool
+    only: tuple[str, ...] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):

@@ -3,7 +3,7 @@
     <directory>/.incoming/          files being written; its presence also says that the disk is mounted,
                                     so whoever sets the shard up makes it, once, and nothing here does
     <directory>/<uuid>/original
-    <directory>/<uuid>/medium-r1.webp
+    <directory>/<uuid>/medium-r1-0b8e4d29af61.webp
 
 File systems keep some ten million entries in one directory well; a shard that is to hold more blobs
 than that should be several.

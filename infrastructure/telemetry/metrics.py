@@ -101,7 +101,11 @@ outbox_pending = Gauge("outbox_pending", "Outbox rows not published yet.", regis
 replica_lag_seconds = Gauge("replica_lag_seconds", "How far this process's replica is behind.", registry=registry)
 overlay_entries = Gauge("overlay_entries", "Recent changes held in memory.", registry=registry)
 derivative_seconds = Histogram(
-    "derivative_seconds", "Seconds to make one variant.", ["variant"], buckets=DERIVATIVE_BUCKETS, registry=registry
+    "derivative_seconds",
+    "Seconds to make a variant, the largest with decoding.",
+    ["variant"],
+    buckets=DERIVATIVE_BUCKETS,
+    registry=registry,
 )
 shard_state = Gauge("shard_state", "1 while a shard is used, 0 while it is avoided.", ["shard"], registry=registry)
 lease_state = Gauge("lease_state", "1 while this process holds its lease, else 0.", registry=registry)

@@ -6,7 +6,7 @@ from uuid import UUID
 from contracts.errors import ObjectMissing
 from contracts.events import ImageEvent
 from contracts.images import Derivative, Failure, Status
-from contracts.variants import derivative_key
+from contracts.variants import derivative_key, recipe_of
 from infrastructure.failpoints import failpoint
 from services.worker.ports import Ledger, Objects, Picture, Render, Rendered
 
@@ -52,7 +52,7 @@ async def _record(
 
 
 async def _store(blob_id: UUID, picture: Picture, objects: Objects) -> Derivative:
-    key = derivative_key(blob_id, picture.variant, picture.content_type)
+    key = derivative_key(blob_id, picture.variant, picture.content_type, picture.data)
     return Derivative(
         variant=picture.variant,
         content_type=picture.content_type,
@@ -61,6 +61,7 @@ async def _store(blob_id: UUID, picture: Picture, objects: Objects) -> Derivativ
         height=picture.height,
         size=len(picture.data),
         placement=await objects.put(key, picture.data, picture.content_type),
+        recipe=recipe_of(picture.variant),
     )
 
 

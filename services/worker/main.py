@@ -30,6 +30,7 @@ from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import open_primary
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
+from infrastructure.telemetry import metrics
 from services.shared.apps import observed_app
 from services.shared.clock import utc_now
 from services.shared.health import Dependency, health_routes, holds
@@ -108,9 +109,12 @@ def _publisher(nats: Connection) -> Publish:
 def _renderer(fence: Fence) -> Render:
     async def render(data: bytes, blob: Blob) -> Rendered | Failure:
         try:
-            return await fence.render(data, blob.content_type, pixels=blob.width * blob.height, frames=blob.frames)
+            rendered = await fence.render(data, blob.content_type, pixels=blob.width * blob.height, frames=blob.frames)
         except Undecodable as error:
             return Failure(error.code, error.message)
+        for variant, seconds in rendered.seconds.items():
+            metrics.derivative_seconds.labels(variant).observe(seconds)
+        return rendered
 
     return render
 

@@ -35,7 +35,9 @@ def image(image_id: UUID | None = None, version: int = 1, **changes: Any) -> Ima
 def derivative(variant: str, content_type: str, size: int = 5000) -> Derivative:
     """A stored rendering."""
     extension = content_type.partition("/")[2]
-    return Derivative(variant, content_type, f"{uuid4()}/{variant}-r1.{extension}", 300, 225, size, ("one", "two"))
+    return Derivative(
+        variant, content_type, f"{uuid4()}/{variant}-r1-0123456789ab.{extension}", 300, 225, size, ("one", "two")
+    )
 
 
 def ready_image() -> Image:

@@ -1,5 +1,7 @@
 """The worker, on real servers: relay, derive, erase."""
 
+import re
+
 from services.worker.main import open_app
 from tests.component.services.looking import IMAGES, objects, rows, upload
 from tests.eventually import eventually
@@ -20,7 +22,8 @@ async def test_an_upload_gets_every_variant_in_both_formats_on_two_shards(write,
     (blob_key,) = (key for key in await objects(storage) if key.endswith("/original"))
     blob_id = blob_key.partition("/")[0]
     expected = {f"{blob_id}/{size}-r1.{kind}": 2 for size in ("small", "medium", "large") for kind in ("webp", "jpg")}
-    assert await objects(storage) == {blob_key: 2, **expected}
+    found = await objects(storage)
+    assert {re.sub(r"-[0-9a-f]{12}\.", ".", key): copies for key, copies in found.items()} == {blob_key: 2, **expected}
     (row,) = await rows(database, "SELECT placeholder, dominant_color, perceptual_hash FROM blobs")
     assert all(row)
     types = await rows(database, "SELECT type, version FROM outbox ORDER BY created_at")
@@ -32,7 +35,7 @@ async def test_transparency_is_kept_in_png(write, worker, storage, database):
     """The classic format of a picture with transparency is PNG."""
     await upload(write, png_with_transparency(), "a.png")
     await becomes_ready(database)
-    kinds = {key.rpartition(".")[2] for key in await objects(storage) if "-r1." in key}
+    kinds = {key.rpartition(".")[2] for key in await objects(storage) if "-r1-" in key}
     assert kinds == {"webp", "png"}
 
 
@@ -127,3 +130,25 @@ async def test_its_health_names_what_it_stands_on(worker):
         "dependencies": {"postgres primary": "ok", "nats": "ok", "storage": "ok"},
     }
     assert "queue_depth" in (await worker.get("/metrics")).text
+
+
+async def test_it_measures_how_long_each_variant_takes(write, worker, database):
+    """One observation a picture and variant, whatever the number of formats."""
+    before = await observed(worker)
+    await upload(write, jpeg())
+    await becomes_ready(database)
+    after = await observed(worker)
+    assert {variant: after[variant] - before.get(variant, 0) for variant in after} == {
+        "small": 1,
+        "medium": 1,
+        "large": 1,
+    }
+
+
+async def observed(worker) -> dict[str, float]:
+    """How many times each variant was made."""
+    text = (await worker.get("/metrics")).text
+    return {
+        variant: float(count)
+        for variant, count in re.findall(r'derivative_seconds_count\{variant="(\w+)"\} (\S+)', text)
+    }

@@ -221,4 +221,4 @@ async def test_an_absent_object_of_a_known_id_is_missing(shard, key):
     """The id's directory being there changes nothing."""
     await put(shard, key)
     with pytest.raises(ObjectMissing):
-        await shard.get(key.replace("original", "small-r1.webp"))
+        await shard.get(key.replace("original", "small-r1-0123456789ab.webp"))

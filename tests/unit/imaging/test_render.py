@@ -23,10 +23,10 @@ def decoders():
     set_up_decoders(50_000_000)
 
 
-def made(data: bytes, *, variants=VARIANTS, avif=False) -> Rendered:
+def made(data: bytes, *, variants=VARIANTS, avif=False, only=()) -> Rendered:
     """What is made of a file as it would be uploaded."""
     found = probe(io.BytesIO(data), ImagingLimits())
-    return render(Job(data, found.content_type, found.frames, variants, avif))
+    return render(Job(data, found.content_type, found.frames, variants, avif, only))
 
 
 def opened(picture) -> Image.Image:
@@ -91,7 +91,21 @@ def test_one_variant():
 def test_same_bytes_each_time(kind):
     """A second render of the same file gives the same bytes."""
     data = files.animation(kind) if kind in ("GIF", "WEBP") else files.saved(kind, files.picture(400, 300))
-    assert made(data) == made(data)
+    assert made(data).pictures == made(data).pictures
+
+
+@pytest.mark.parametrize("only", [("medium",), ("small", "large")])
+@pytest.mark.parametrize("data", [files.saved("JPEG", files.picture(900, 500)), files.animation("GIF")])
+def test_some_of_the_variants(data, only):
+    """Made alone, a variant has the same bytes as among the others, and nothing else is made."""
+    wanted = [each for each in made(data).pictures if each.variant in only]
+    assert list(made(data, only=only).pictures) == wanted
+
+
+def test_seconds():
+    """How long each variant took is told of those that were made."""
+    assert made(files.saved("JPEG")).seconds.keys() == {"small", "medium", "large"}
+    assert made(files.saved("JPEG"), only=("small",)).seconds.keys() == {"small"}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
