@@ -19,6 +19,9 @@ from deploy.local.trouble import Trouble
 ROOM = Path(infrastructure.storage.__file__).parent
 REGION = "us-east-1"
 
+PATIENCE = 60.0
+"""Seconds that a server gets to make its buckets: after a crash it answers before it can write."""
+
 
 class Ports(msgspec.Struct, frozen=True):
     """The roles inside the one process listen twice each: HTTP and gRPC."""
@@ -92,8 +95,22 @@ def options(server: Server) -> tuple[str, ...]:
     )
 
 
-def make_buckets(server: Server, names: tuple[str, ...]) -> None:
-    """Makes buckets that are durable at once: a write to them is on the disk when it is answered."""
+def make_buckets(server: Server, names: tuple[str, ...], *, patience: float = PATIENCE) -> None:
+    """Makes buckets that are durable at once: a write to them is on the disk when it is answered.
+
+    Each step may be repeated, so all of them are until `patience` seconds are over. Raises `Trouble` then.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _make_buckets(server, names)
+        except (NotReady, OSError) as error:
+            if time.monotonic() > deadline:
+                raise Trouble(f"SeaweedFS made no buckets within {patience:g} seconds: {error}") from error
+        time.sleep(0.1)
+
+
+def _make_buckets(server: Server, names: tuple[str, ...]) -> None:
     _upload(server, "/etc/seaweedfs/filer.conf", (ROOM / "filer.conf").read_bytes())
     known = {entry["FullPath"] for entry in _list(server, "/buckets/")}
     for name in names:
