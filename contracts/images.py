@@ -84,7 +84,9 @@ class Blob(msgspec.Struct, frozen=True):
 class Image(msgspec.Struct, frozen=True, kw_only=True):
     """What a person has: a name, words and rights, pointing at a blob.
 
-    `version` grows by one with every change; a higher version is always the newer truth.
+    `version` grows by one with every change; a higher version is always the newer truth. `metadata` is what the camera
+    wrote, for everyone who may see the image; `place` is where it was (`latitude`, `longitude` in degrees,
+    `altitude_m`), for the owner alone: only `view_fields(..., for_owner=True)` shows it.
     """
 
     id: UUID
@@ -103,6 +105,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None = None
     metadata: dict[str, Any] = {}
     metadata_stripped: bool = False
+    place: dict[str, float] = {}
 
 
 class ThumbnailView(msgspec.Struct, frozen=True):
@@ -163,8 +166,12 @@ def image_path(image_id: UUID) -> str:
     return f"/api/v1/images/{image_id}"
 
 
-def view_fields(image: Image) -> dict[str, Any]:
-    """The fields of an image's view, by name: the one place where inner words become promised ones."""
+def view_fields(image: Image, *, for_owner: bool = False) -> dict[str, Any]:
+    """The fields of an image's view, by name: the one place where inner words become promised ones.
+
+    With `for_owner` it says in `metadata.gps` where the camera was. Such a view is for the answer to the owner and
+    for nothing that others may come to read.
+    """
     blob = image.blob
     path = image_path(image.id)
     ready = image.status is Status.READY
@@ -189,7 +196,7 @@ def view_fields(image: Image) -> dict[str, Any]:
         "version": image.version,
         "placeholder": blob.placeholder,
         "dominant_color": blob.dominant_color,
-        "metadata": image.metadata,
+        "metadata": {**image.metadata, "gps": image.place} if for_owner and image.place else image.metadata,
         "metadata_stripped": image.metadata_stripped,
         "url": f"{path}/file",
         "thumbnail_ready": ready,
@@ -199,9 +206,9 @@ def view_fields(image: Image) -> dict[str, Any]:
     }
 
 
-def view(image: Image) -> ImageView:
-    """The view of an image."""
-    return ImageView(**view_fields(image))
+def view(image: Image, *, for_owner: bool = False) -> ImageView:
+    """The view of an image; see `view_fields`."""
+    return ImageView(**view_fields(image, for_owner=for_owner))
 
 
 def thumbnails(image: Image) -> dict[str, ThumbnailView]:

@@ -1,23 +1,30 @@
-"""Pictures made for tests; each is different, so that none is ever taken for another."""
+"""Pictures made for tests; each is different, so that none is ever taken for another.
+
+They say nothing private, so they are stored as they are.
+"""
 
 import io
-import os
-from itertools import count
+import secrets
+from typing import Any
 
 from PIL import Image
 
-_serial = count()
 
-
-def jpeg(width: int = 64, height: int = 48) -> bytes:
-    """A photo-like JPEG that nobody has uploaded before."""
+def jpeg(width: int = 64, height: int = 48, **options: Any) -> bytes:
+    """A photo-like JPEG that nobody has uploaded before; `options` are Pillow's, a comment for example."""
     picture = Image.linear_gradient("L").resize((width, height)).convert("RGB")
-    return _encoded(picture, "JPEG", comment=_unique())
+    return _encoded(_unique(picture), "JPEG", **options)
+
+
+def big_jpeg(**options: Any) -> bytes:
+    """A JPEG of three megabytes: it passes through a file on its way in."""
+    noise = Image.frombytes("RGB", (1200, 900), secrets.token_bytes(3 * 1200 * 900))
+    return _encoded(noise, "JPEG", quality=95, **options)
 
 
 def png_with_transparency(width: int = 64, height: int = 48) -> bytes:
     """A PNG whose left half can be seen through."""
-    picture = Image.new("RGBA", (width, height), (200, 30, next(_serial) % 256, 255))
+    picture = _unique(Image.new("RGBA", (width, height), (200, 30, 40, 255)))
     picture.paste((0, 0, 0, 0), (0, 0, width // 2, height))
     return _encoded(picture, "PNG")
 
@@ -37,11 +44,14 @@ def size_of(data: bytes) -> tuple[int, int]:
         return picture.size
 
 
-def _encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+def _unique(picture: Image.Image) -> Image.Image:
+    """The picture with a row of strange colours in its lower right corner, eight pixels and more to survive JPEG."""
+    noise = Image.frombytes("RGB", (4, 2), secrets.token_bytes(24)).resize((32, 16), Image.Resampling.NEAREST)
+    picture.paste(noise, (picture.width - 32, picture.height - 16))
+    return picture
+
+
+def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
     target = io.BytesIO()
     picture.save(target, kind, **options)
     return target.getvalue()
-
-
-def _unique() -> bytes:
-    return f"{os.getpid()}-{next(_serial)}".encode()

@@ -74,6 +74,7 @@ class Ledger:
                 tags=wish.tags,
                 metadata=wish.metadata,
                 metadata_stripped=wish.metadata_stripped,
+                place=wish.place,
                 expires_at=wish.expires_at,
             )
 
@@ -210,13 +211,13 @@ async def _insert_image(primary: Primary, event: ImageUploaded, delete_token_has
         image AS (
             INSERT INTO images (
                 id, blob_id, version, filename, content_type, file_size, visibility, owner_id, delete_token_hash,
-                description, tags, metadata, metadata_stripped, created_at, updated_at, expires_at, deleted_at
+                description, tags, metadata, metadata_stripped, place, created_at, updated_at, expires_at, deleted_at
             )
-            VALUES ($17, $1, $18, $19, $4, $3, $20, $21, $22, $23, $24, $25, $26, $16, $27, $28, $29)
+            VALUES ($17, $1, $18, $19, $4, $3, $20, $21, $22, $23, $24, $25, $26, $27, $16, $28, $29, $30)
         )
 
         INSERT INTO outbox (id, subject_id, version, type, payload, created_at)
-        VALUES ($30, $31, $32, $33, $34, $35)
+        VALUES ($31, $32, $33, $34, $35, $36)
         """,
         *_blob_values(event.image),
         *_image_values(event.image, delete_token_hash),
@@ -259,6 +260,7 @@ def _image_values(image: Image, delete_token_hash: bytes | None) -> tuple[object
         image.tags,
         json_text(image.metadata),
         image.metadata_stripped,
+        json_text(image.place),
         image.updated_at,
         image.expires_at,
         image.deleted_at,
@@ -297,8 +299,9 @@ async def _update_image(connection: Connection, image: Image) -> None:
             tags = $8,
             metadata = $9,
             metadata_stripped = $10,
-            expires_at = $11,
-            deleted_at = $12
+            place = $11,
+            expires_at = $12,
+            deleted_at = $13
         WHERE id = $1
         """,
         image.id,
@@ -311,6 +314,7 @@ async def _update_image(connection: Connection, image: Image) -> None:
         image.tags,
         json_text(image.metadata),
         image.metadata_stripped,
+        json_text(image.place),
         image.expires_at,
         image.deleted_at,
     )

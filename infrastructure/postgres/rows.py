@@ -18,6 +18,7 @@ SELECT
     images.tags,
     images.metadata,
     images.metadata_stripped,
+    images.place,
     images.created_at,
     images.updated_at,
     images.expires_at,
@@ -48,6 +49,7 @@ They stand here once, beside the only function that relies on their order.
 
 _derivatives: msgspec.json.Decoder[tuple[Derivative, ...]] = msgspec.json.Decoder(tuple[Derivative, ...])
 _metadata: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+_place: msgspec.json.Decoder[dict[str, float]] = msgspec.json.Decoder(dict[str, float])
 
 
 def image_of(row: asyncpg.Record) -> Image:
@@ -56,7 +58,7 @@ def image_of(row: asyncpg.Record) -> Image:
     By position, in one go: a list page does this a hundred times, and names would cost three times as much.
     """
     (
-        image_id, version, filename, visibility, owner_id, description, tags, metadata, metadata_stripped,
+        image_id, version, filename, visibility, owner_id, description, tags, metadata, metadata_stripped, place,
         created_at, updated_at, expires_at, deleted_at,
         blob_id, sha256, size, content_type, width, height, frames, placement,
         state, failure_code, failure_message,
@@ -93,6 +95,7 @@ def image_of(row: asyncpg.Record) -> Image:
         deleted_at=deleted_at,
         metadata=_metadata.decode(metadata),
         metadata_stripped=metadata_stripped,
+        place=_place.decode(place),
     )
 
 

@@ -44,7 +44,9 @@ def thumbnail(image: Image, variant: str, accept: str) -> Part | None:
         raise ThumbnailUnavailable(status=image.status)
     best = negotiate(made, accept)
     name = variant_name(image, variant, best.content_type)
-    return Part(best.key, best.placement, best.content_type, f'W/"{best.key}"', name, negotiated=True)
+    # The key begins with the blob's id, which is older than the image when somebody else had the same bytes before.
+    tag = f'W/"{image.id}/{best.key.rpartition("/")[2]}"'
+    return Part(best.key, best.placement, best.content_type, tag, name, negotiated=True)
 
 
 def variant_name(image: Image, variant: str, content_type: str) -> str:

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 
 from infrastructure import env
 from infrastructure.imaging.config import ImagingLimits
-from infrastructure.imaging.probe import probe
+from infrastructure.imaging.intake import take_in
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import open_primary
@@ -43,7 +43,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             routes(
                 upload=partial(
                     upload,
-                    prober=partial(probe, limits=limits),
+                    take_in=partial(take_in, limits=limits),
                     ready=primary.ping,
                     objects=storage.objects,
                     ledger=ledger,

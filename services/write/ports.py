@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from contracts.images import Image
@@ -15,8 +15,11 @@ Ready = Callable[[], Awaitable[None]]
 """Returns when the ledger answers. Raises `Unavailable`."""
 
 
-class Probe(Protocol):
-    """What the header of a picture says. Lengths in pixels, as stored."""
+class Intake(Protocol):
+    """A picture that may be stored. `size` and `sha256` are of the file as it is to be stored, lengths in pixels.
+
+    `camera` is for everyone who may see the picture, `place` for its owner alone.
+    """
 
     @property
     def content_type(self) -> str: ...
@@ -26,12 +29,25 @@ class Probe(Protocol):
     def height(self) -> int: ...
     @property
     def frames(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def metadata_stripped(self) -> bool: ...
+    @property
+    def camera(self) -> dict[str, Any]: ...
+    @property
+    def place(self) -> dict[str, float]: ...
 
 
-class Prober(Protocol):
-    """Reads a picture's header. Raises an `InvalidRequest` for anything that can't be taken."""
+class TakeIn(Protocol):
+    """Reads a picture's header and makes the file what is to be stored. `sha256` is the file's own, as it was sent.
 
-    def __call__(self, file: BinaryIO) -> Probe: ...
+    Raises an `InvalidRequest` for anything that can't be taken, `Unavailable` when the disk is full.
+    """
+
+    def __call__(self, file: BinaryIO, sha256: str, *, keep_metadata: bool) -> Awaitable[Intake]: ...
 
 
 class Objects(Protocol):

@@ -1,5 +1,8 @@
 """Taking a picture in."""
 
+from datetime import datetime
+from uuid import UUID
+
 import msgspec
 
 from contracts.images import Blob, Image
@@ -8,7 +11,7 @@ from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.write.draft import Draft
 from services.write.ownership import token_hash
-from services.write.ports import Clock, Ledger, NewId, NewToken, Objects, Prober, Ready
+from services.write.ports import Clock, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ async def upload(
     draft: Draft,
     principal: Principal,
     *,
-    prober: Prober,
+    take_in: TakeIn,
     ready: Ready,
     objects: Objects,
     ledger: Ledger,
@@ -30,31 +33,46 @@ async def upload(
     new_id: NewId,
     new_token: NewToken,
 ) -> Uploaded:
-    """Draft -> probed -> ledger there -> copies on the shards -> row and event committed -> uploaded.
+    """Draft -> probed, private facts taken out -> ledger there -> copies on the shards -> row and event committed.
 
     The objects come first: a crash in between leaves objects that nobody points to, never a row without its
     bytes. When the commit fails or its outcome is unknown they stay, for the same reason;
     the ledger is asked beforehand so that retries during its outage don't leave copies each time.
     """
-    probe = prober(draft.file)
+    intake = await take_in(draft.file, draft.sha256, keep_metadata=draft.keep_metadata)
     await ready()
-    now = clock()
-    blob = Blob(
-        id=new_id(),
-        sha256=draft.sha256,
-        size=draft.size,
-        content_type=probe.content_type,
-        width=probe.width,
-        height=probe.height,
-        frames=probe.frames,
-        placement=(),
-    )
+    blob = _blob(intake, new_id())
     await failpoint("upload.before_put")
     placement = await objects.put(blob.key, draft.file, blob.content_type)
-    image = Image(
-        id=new_id(),
+    stored = msgspec.structs.replace(blob, placement=placement)
+    image = _image(draft, intake, stored, principal, image_id=new_id(), now=clock())
+    token = new_token() if principal.user_id is None else None
+    await failpoint("upload.before_insert")
+    committed = await ledger.insert(image, delete_token_hash=token_hash(token) if token else None)
+    await failpoint("upload.before_answer")
+    metrics.images_uploaded.inc()
+    return Uploaded(committed.image, token)
+
+
+def _blob(intake: Intake, blob_id: UUID) -> Blob:
+    return Blob(
+        id=blob_id,
+        sha256=intake.sha256,
+        size=intake.size,
+        content_type=intake.content_type,
+        width=intake.width,
+        height=intake.height,
+        frames=intake.frames,
+        placement=(),
+    )
+
+
+def _image(draft: Draft, intake: Intake, blob: Blob, principal: Principal, *, image_id: UUID, now: datetime) -> Image:
+    """Where the camera was is kept for an owner; of an anonymous upload nobody is, so it is forgotten."""
+    return Image(
+        id=image_id,
         version=1,
-        blob=msgspec.structs.replace(blob, placement=placement),
+        blob=blob,
         filename=draft.filename,
         created_at=now,
         updated_at=now,
@@ -62,10 +80,7 @@ async def upload(
         owner_id=principal.user_id,
         description=draft.description,
         tags=draft.tags,
+        metadata=intake.camera,
+        metadata_stripped=intake.metadata_stripped,
+        place=intake.place if principal.user_id else {},
     )
-    token = new_token() if principal.user_id is None else None
-    await failpoint("upload.before_insert")
-    committed = await ledger.insert(image, delete_token_hash=token_hash(token) if token else None)
-    await failpoint("upload.before_answer")
-    metrics.images_uploaded.inc()
-    return Uploaded(committed.image, token)

@@ -69,6 +69,11 @@ UPLOAD_FORM = Schema(
         "description": _text(f"At most {words.MAX_DESCRIPTION} characters"),
         "tags": _text(f"Separated by commas, at most {words.MAX_TAGS}"),
         "visibility": Schema(type=OpenAPIType.STRING, enum=["public", "unlisted"], default="public"),
+        "keep_metadata": Schema(
+            type=OpenAPIType.BOOLEAN,
+            default=False,
+            description="true to store the file as it is; else EXIF, XMP, comments and the like are taken out",
+        ),
     },
 )
 

@@ -114,12 +114,12 @@ class _Form:
         self._spool.seek(0)
         return Draft(
             file=self._spool,
-            size=self._size,
             sha256=self._digest.hexdigest(),
             filename=words.filename(self._filename),
             description=words.description(self._fields.get("description")),
             tags=words.tags([self._fields.get("tags", "")]),
             visibility=_visibility(self._fields.get("visibility", "")),
+            keep_metadata=_is_true(self._fields.get("keep_metadata", ""), "keep_metadata"),
         )
 
     def _begin(self, segment: MultipartSegment) -> None:
@@ -154,3 +154,11 @@ def _visibility(text: str) -> Visibility:
     if text == Visibility.UNLISTED:
         return Visibility.UNLISTED
     raise InvalidField("The visibility of an anonymous image is “public” or “unlisted”.", field="visibility")
+
+
+def _is_true(text: str, field: str) -> bool:
+    """A form's way to say yes or no; nothing is no."""
+    word = text.strip().lower()
+    if word not in {"", "true", "false", "1", "0"}:
+        raise InvalidField(f"The field {field} is “true” or “false”.", field=field)
+    return word in {"true", "1"}

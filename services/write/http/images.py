@@ -70,7 +70,8 @@ def image_routes(
     ) -> Answer:
         wanted: Change = read_change(await request.body())
         image = await change(_known(image_id), wanted, identify(request), token=token, versions=read_versions(if_match))
-        return json_answer(200, view(image), [_etag(image)])
+        # An image that has an owner is changed by nobody else, and one without has no place.
+        return json_answer(200, view(image, for_owner=True), [_etag(image)])
 
     @delete("/api/v1/images/{image_id:str}", summary="Delete a picture", tags=["images"])
     async def delete_by_id(
@@ -89,7 +90,7 @@ def image_routes(
 
 def _uploaded(uploaded: Uploaded) -> Answer:
     image = uploaded.image
-    answer = UploadedView(**view_fields(image), delete_token=uploaded.delete_token)
+    answer = UploadedView(**view_fields(image, for_owner=True), delete_token=uploaded.delete_token)
     return json_answer(201, answer, [(b"location", image_path(image.id).encode()), _etag(image)])
 
 

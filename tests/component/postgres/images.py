@@ -40,6 +40,7 @@ def full_image() -> Image:
         expires_at=T0 + timedelta(days=30),
         metadata={"camera": "Ünï", "iso": 200, "gps": [1.5, -2.25], "nested": {"none": None, "yes": True}},
         metadata_stripped=True,
+        place={"latitude": 48.5, "longitude": -9.25, "altitude_m": -3.5},
         updated_at=T0 + timedelta(microseconds=1),
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from services.shared.apps import observed_app
 from services.write.http import forms
@@ -19,7 +21,7 @@ from tests.component.postgres.proxy import Proxy
 from tests.component.services.conftest import client_of
 from tests.component.services.looking import IMAGES, objects, rows, upload
 from tests.eventually import eventually
-from tests.pictures import jpeg
+from tests.pictures import big_jpeg, jpeg
 
 
 async def test_an_upload_is_two_copies_one_row_and_one_event(write, storage, database):
@@ -38,7 +40,7 @@ async def test_an_upload_is_two_copies_one_row_and_one_event(write, storage, dat
 
 async def test_a_large_upload_goes_through_a_file_and_arrives_whole(write, storage, database):
     """What does not fit the memory of the spool is the same in the end."""
-    data = jpeg(64, 48) + b"\0" * (3 << 20)
+    data = big_jpeg()
     view = await upload(write, data)
     assert view["checksum"] == hashlib.sha256(data).hexdigest()
     (key,) = await objects(storage)
@@ -46,7 +48,51 @@ async def test_a_large_upload_goes_through_a_file_and_arrives_whole(write, stora
     assert await storage.objects.get(key, tuple(row["placement"])) == data
 
 
+def told_photo() -> bytes:
+    """A photo with a camera, a serial number, a place and a comment in it."""
+    told = Image.Exif()
+    told[0x0110], told[0xA431] = "Model T", "SERIAL-0815"
+    told.get_ifd(0x8825).update({1: "N", 2: (48.0, 30.0, 0.0), 3: "E", 4: (9.0, 15.0, 0.0)})
+    return jpeg(exif=told.tobytes(), comment=b"for nobody's eyes")
+
+
+async def test_what_a_photo_tells_of_people_is_not_stored(write, storage, database):
+    """Stored is the picture alone; size and checksum are of that, the camera is in the view, the place nowhere."""
+    data = told_photo()
+    view = await upload(write, data)
+    (key,) = await objects(storage)
+    (row,) = await rows(database, "SELECT placement, sha256, size, place FROM images JOIN blobs ON blob_id = blobs.id")
+    stored = await storage.objects.get(key, tuple(row["placement"]))
+    assert b"SERIAL" not in stored
+    assert b"nobody" not in stored
+    assert decoded(stored) == decoded(data)
+    assert view["metadata_stripped"] is True
+    assert view["metadata"] == {"model": "Model T"}
+    assert (view["checksum"], view["file_size"]) == (hashlib.sha256(stored).hexdigest(), len(stored))
+    assert (row["sha256"].hex(), row["size"], row["place"]) == (view["checksum"], view["file_size"], "{}")
+    (event,) = await rows(database, "SELECT payload FROM outbox")
+    assert b"latitude" not in event["payload"]
+
+
+async def test_whoever_wants_to_keep_metadata_may(write, storage, database):
+    """The file is stored as it came."""
+    data = told_photo()
+    view = await upload(write, data, keep_metadata="true")
+    (key,) = await objects(storage)
+    (row,) = await rows(database, "SELECT placement FROM blobs")
+    assert await storage.objects.get(key, tuple(row["placement"])) == data
+    assert view["checksum"] == hashlib.sha256(data).hexdigest()
+    assert (view["metadata_stripped"], view["metadata"]) == (False, {"model": "Model T"})
+
+
+def decoded(data: bytes) -> bytes:
+    """The pixels of a picture."""
+    with Image.open(io.BytesIO(data)) as picture:
+        return picture.tobytes()
+
+
 REFUSED = {
+    "neither kept nor not": (422, "INVALID_REQUEST", {"file": ("a.jpg", jpeg())}, {"keep_metadata": "perhaps"}),
     "text": (400, "INVALID_FILE_FORMAT", {"file": ("a.jpg", b"words")}, {}),
     "empty": (400, "EMPTY_FILE", {"file": ("a.jpg", b"")}, {}),
     "too many tags": (422, "INVALID_REQUEST", {"file": ("a.jpg", jpeg())}, {"tags": ",".join(map(str, range(60)))}),
@@ -113,7 +159,7 @@ async def test_a_name_in_another_encoding_is_refused_without_the_parsers_words(w
 async def test_a_full_disk_is_told_as_unavailable(write, storage, monkeypatch):
     """An upload that finds no room for its spool may be tried again."""
     monkeypatch.setattr(forms, "TemporaryFile", lambda: Path("/dev/full").open("w+b"))  # noqa: SIM115
-    answer = await write.post(f"{IMAGES}/upload", files={"file": ("a.jpg", jpeg() + b"\0" * (2 << 20))})
+    answer = await write.post(f"{IMAGES}/upload", files={"file": ("a.jpg", big_jpeg())})
     assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
     assert await objects(storage) == {}
 

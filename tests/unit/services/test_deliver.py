@@ -47,6 +47,14 @@ def test_a_thumbnail_is_weakly_tagged_and_the_original_strongly():
     assert part.filename == "a-medium.webp"
 
 
+def test_a_thumbnails_tag_says_nothing_of_the_blob():
+    """The blob may be older than the image, and somebody else's too."""
+    image = samples.ready_image()
+    assert str(image.blob.id) not in thumbnail(image, "medium", "image/webp").tag
+    made = {derivative.key.partition("/")[0] for derivative in image.blob.derivatives}
+    assert not [blob_id for blob_id in made if blob_id in thumbnail(image, "medium", "image/webp").tag]
+
+
 @pytest.mark.parametrize("variant", ["huge", "", "../small", "SMALL"])
 def test_a_size_that_is_not_made_is_unavailable(variant):
     """Only the sizes of the list exist, and nobody is told to wait for another."""
