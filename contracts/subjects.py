@@ -45,3 +45,13 @@ def subject(prefix: str, event_type: str) -> str:
 def all_subjects(prefix: str) -> tuple[str, ...]:
     """Wildcards over every event of the stream."""
     return tuple(f"{prefix}.{kind}.>" for kind in KINDS)
+
+
+def leases(prefix: str) -> str:
+    """Name of the key-value bucket that holds the leases of the read services."""
+    return f"{prefix}-leases"
+
+
+def applied(prefix: str, holder: str = "*") -> str:
+    """Subject on which the holder of a lease says how far it has applied events."""
+    return f"{prefix}.applied.{holder}"

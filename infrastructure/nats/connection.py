@@ -43,6 +43,8 @@ class Connection:
         on_restored: Callable[[], None],
     ) -> None:
         self.prefix = config.prefix
+        self.name = config.name
+        self.lease = config.lease
         self.stream = stream(config.prefix)
         self._config = config
         self._consumers = consumers
@@ -58,6 +60,11 @@ class Connection:
     def is_connected(self) -> bool:
         """A session is open. A server that hangs is noticed within three seconds."""
         return self._session is not None
+
+    @property
+    def current(self) -> Session | None:
+        """The session of this moment, if there is one."""
+        return self._session
 
     def session(self) -> Session:
         """The session of this moment."""

@@ -1,4 +1,4 @@
-"""The stream that holds the events and the durable consumers that read it."""
+"""The stream that holds the events, the durable consumers that read it, and the bucket beside it."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolic
 from nats.js.errors import BadRequestError
 
 from contracts.subjects import DUPLICATE_WINDOW, Consumer, all_subjects, stream, subject
+from infrastructure.nats.bucket import bucket_config
 from infrastructure.nats.config import NatsConfig
 
 MAX_AGE = 7 * 24 * 3600.0
@@ -16,19 +17,23 @@ _NAME_IN_USE = 10058  # JetStream's error for a stream that exists with another 
 
 
 async def declare(js: JetStreamContext, config: NatsConfig, consumers: Iterable[Consumer]) -> None:
-    """Makes the stream and its consumers what they should be; changes nothing when they are.
+    """Makes the stream, its consumers and the bucket of leases what they should be; changes nothing when they are.
 
     Raises the driver's errors when JetStream doesn't answer or refuses.
     """
-    wanted = stream_config(config)
+    for wanted in (stream_config(config), bucket_config(config)):
+        await _declare_stream(js, wanted)
+    for consumer in consumers:
+        await js.add_consumer(stream(config.prefix), consumer_config(config.prefix, consumer))
+
+
+async def _declare_stream(js: JetStreamContext, wanted: StreamConfig) -> None:
     try:
         await js.add_stream(wanted)
     except BadRequestError as error:
         if error.err_code != _NAME_IN_USE:
             raise
         await js.update_stream(wanted)
-    for consumer in consumers:
-        await js.add_consumer(stream(config.prefix), consumer_config(config.prefix, consumer))
 
 
 def stream_config(config: NatsConfig) -> StreamConfig:

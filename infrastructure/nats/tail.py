@@ -59,6 +59,11 @@ class Tail:
         """Place in the stream of the last event handled."""
         return self._sequence
 
+    @property
+    def stream_made(self) -> datetime | None:
+        """When the stream was made in which `sequence` is a place; None before the first attachment."""
+        return self._stream_made
+
     async def attached(self) -> None:
         """Waits for `is_attached`."""
         await self._attached.wait()

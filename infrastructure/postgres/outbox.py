@@ -72,6 +72,15 @@ class Outbox:
         async with self._primary.transaction() as connection:
             yield Batch(connection, await _select_claim(connection, limit))
 
+    async def peek(self, limit: int) -> tuple[OutboxRow, ...]:
+        """Up to `limit` events that are committed and, as far as is recorded, not in the stream, oldest first.
+
+        Who reads these first and the stream afterwards has heard everything that was committed before. Nobody is
+        kept from publishing them meanwhile.
+        """
+        async with self._primary.borrow() as connection:
+            return await _select_unpublished(connection, limit)
+
     async def listen(self, wake: Callable[[], None]) -> None:
         """Calls `wake` when events are written, and after each interruption in which one may have been missed.
 
@@ -147,17 +156,21 @@ async def _happens(event: asyncio.Event, within: float) -> bool:
 
 
 async def _select_claim(connection: Connection, limit: int) -> tuple[OutboxRow, ...]:
+    return await _select_unpublished(connection, limit, "FOR UPDATE SKIP LOCKED")
+
+
+async def _select_unpublished(connection: Connection, limit: int, locking: str = "") -> tuple[OutboxRow, ...]:
     """The position is read after the statement's snapshot was taken, so no event in it was committed later."""
     rows = await fetch(
         connection,
-        """
+        f"""
         SELECT id, subject_id, version, type, payload, pg_current_wal_insert_lsn()::text
         FROM outbox
         WHERE published_at IS NULL
         ORDER BY created_at, id
         LIMIT $1
-        FOR UPDATE SKIP LOCKED
-        """,
+        {locking}
+        """,  # noqa: S608 - a constant of this module
         limit,
     )
     return tuple(OutboxRow(*row) for row in rows)

@@ -46,6 +46,17 @@ async def test_claim_gives_events_in_their_order(ledger, outbox):
     assert event.image == images[0]
 
 
+async def test_looking_claims_nothing(ledger, outbox):
+    """Whoever looks sees what others are just publishing, and keeps nobody from it; what was marked it does not see."""
+    first, second, third = await upload(ledger, 3)
+    async with outbox.claim(2) as batch:
+        assert [row.subject_id for row in await outbox.peek(10)] == [first.id, second.id, third.id]
+        await batch.mark_published([batch.rows[0].id])
+    (row,) = await outbox.peek(1)
+    assert row.subject_id == second.id
+    assert await claimed(outbox) == [second.id, third.id]
+
+
 async def test_position_is_not_before_the_commit(ledger, outbox, psql):
     """The position of a claimed event is at or behind the one its change was answered with."""
     image = plain_image()
