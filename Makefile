@@ -43,13 +43,15 @@ test: $(STAMP) ## Run everything that needs no Docker, with coverage
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report=term
 
 .PHONY: lint
-lint: $(STAMP) ## Check style, types, who imports whom, SQL, shell scripts, and that the OpenAPI document is true
+lint: $(STAMP) ## Check style, types, who imports whom, SQL, shell scripts, Dockerfiles, and that the OpenAPI document is true
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --verbose
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 1 infrastructure/postgres/migrations
-	@$(BIN)/shellcheck .ci/run
+	@$(BIN)/shellcheck .ci/run $$(git ls-files "*.sh")
+	@$(BIN)/hadolint --failure-threshold info deploy/*Dockerfile
+	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; fi
 	@$(BIN)/chitram openapi --check
 
 .PHONY: format
@@ -69,7 +71,8 @@ bench: $(STAMP) ## Measure speed as ratios to what the parts can do, and write d
 lock: $(STAMP) ## Renew the pinned requirements from pyproject.toml
 	@$(COMPILE) --upgrade requirements/bootstrap.in --output-file requirements/bootstrap.txt
 	@$(COMPILE) --upgrade pyproject.toml --extra heif --output-file requirements/runtime.txt
-	@$(COMPILE) --upgrade pyproject.toml --extra heif --group local --group test --group lint --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	@$(COMPILE) --upgrade --group pyproject.toml:migrate --output-file requirements/migrate.txt
+	@$(COMPILE) --upgrade pyproject.toml --extra heif --group local --group test --group lint --constraint requirements/runtime.txt --constraint requirements/migrate.txt --output-file requirements/dev.txt
 
 .PHONY: clean
 clean: ## Remove what was installed and built; data in .chitram stays

@@ -47,7 +47,7 @@ def environment() -> Environment:
     found = _of_stack(here())
     if found is not None:
         return found
-    if os.environ.get("CHITRAM_POSTGRES_PRIMARY"):
+    if any(os.environ.get(f"CHITRAM_POSTGRES_PRIMARY{by}") for by in ("", "_FILE")):
         return os.environ
     raise Trouble(
         "There is no system to operate: no stack is running here, and CHITRAM_POSTGRES_PRIMARY is not set.",

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -133,19 +134,22 @@ def copy(server: Server) -> None:
 
 def prepare(primary: Server) -> None:
     """Makes the roles and the database of the services on a running primary, unless they are there."""
-    run_sql(
-        primary,
-        """
-        select format('create role chitram login password %L', :'services')
-         where not exists (select from pg_roles where rolname = 'chitram') \\gexec
-        select format('create role replicator login replication password %L', :'replication')
-         where not exists (select from pg_roles where rolname = 'replicator') \\gexec
-        select 'create database chitram owner chitram'
-         where not exists (select from pg_database where datname = 'chitram') \\gexec
-        """,
-        services=primary.passwords.services,
-        replication=primary.passwords.replication,
-    )
+    run_sql(primary, preparation(primary.passwords))
+
+
+def preparation(passwords: Passwords) -> str:
+    """A script for psql, as superuser, that makes the roles and the database of the services, unless they are there."""
+    return _variables({"services": passwords.services, "replication": passwords.replication}) + _PREPARATION
+
+
+_PREPARATION = r"""
+select format('create role chitram login password %L', :'services')
+ where not exists (select from pg_roles where rolname = 'chitram') \gexec
+select format('create role replicator login replication password %L', :'replication')
+ where not exists (select from pg_roles where rolname = 'replicator') \gexec
+select 'create database chitram owner chitram'
+ where not exists (select from pg_database where datname = 'chitram') \gexec
+"""
 
 
 def migrate(primary: Server, database: str = "chitram") -> None:
@@ -163,8 +167,11 @@ def run_sql(server: Server, script: str, database: str = "postgres", **variables
     """
     address = (f"--host={HOST}", f"--port={server.port}", "--username=postgres", f"--dbname={database}")
     options = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1")
-    text = "".join(f"\\set {name} '{value}'\n" for name, value in variables.items()) + script
-    return _run("psql", *address, *options, password=server.passwords.superuser, text=text)
+    return _run("psql", *address, *options, password=server.passwords.superuser, text=_variables(variables) + script)
+
+
+def _variables(values: Mapping[str, str]) -> str:
+    return "".join(f"\\set {name} '{value}'\n" for name, value in values.items())
 
 
 def _primary_of(replica: Server) -> Server:

@@ -37,9 +37,12 @@ class Ports(msgspec.Struct, frozen=True):
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """One SeaweedFS server. `keys` is the file with the access keys; without any, S3 would be open to all."""
+    """One SeaweedFS server. `keys` is the file with the access keys; without any, S3 would be open to all.
+    `host` is where it is reached: elsewhere only by those who didn't start it.
+    """
 
     name: str
+    host: str = HOST
     ports: Ports
     directory: Path
     keys: Path
@@ -49,7 +52,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def endpoint(self) -> str:
         """`host:port` of the S3 protocol."""
-        return f"{HOST}:{self.ports.s3}"
+        return f"{self.host}:{self.ports.s3}"
 
     def signing_key(self, role: str) -> str:
         """What tokens for the HTTP port of `role` are signed with; another one for each role and secret."""
@@ -66,7 +69,7 @@ def part(server: Server) -> Part:
         ready=lambda: _ready(server),
         # HOME: it would read settings from ~/.seaweedfs.
         environment={"GOMEMLIMIT": "384MiB", "HOME": str(server.directory)} | _locks(server),
-        files={server.keys: json.dumps(_identities(server), indent=2)},
+        files={server.keys: json.dumps(identities(server), indent=2)},
         # Its volumes are closed at once, then it waits 15 seconds for connections of its own.
         stop_seconds=2,
         sockets=tuple(
@@ -117,7 +120,7 @@ def _make_buckets(server: Server, names: tuple[str, ...]) -> None:
         if f"/buckets/{name}" not in known:
             _ask_filer(server, "POST", f"/buckets/{name}/", wanted=201)
             # A bucket's first object would wait 0.2 seconds for its first volume.
-            _ask(server.ports.master, "GET", f"/vol/grow?collection={name}&count=1&replication=000")
+            _ask(server, server.ports.master, "GET", f"/vol/grow?collection={name}&count=1&replication=000")
 
 
 def remove_bucket(server: Server, name: str) -> None:
@@ -135,15 +138,16 @@ def _locks(server: Server) -> dict[str, str]:
     }
 
 
-def _identities(server: Server) -> dict[str, object]:
+def identities(server: Server) -> dict[str, object]:
+    """Who may do what over S3: us, everything."""
     keys = {"accessKey": server.access_key, "secretKey": server.secret_key}
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
     return {"identities": [{"name": "chitram", "credentials": [keys], "actions": actions}]}
 
 
 def _ready(server: Server) -> None:
-    _ask(server.ports.s3, "GET", "/healthz")
-    if b'"DataNodes"' not in _ask(server.ports.master, "GET", "/dir/status"):
+    _ask(server, server.ports.s3, "GET", "/healthz")
+    if b'"DataNodes"' not in _ask(server, server.ports.master, "GET", "/dir/status"):
         raise NotReady("no volume server has joined yet")
 
 
@@ -169,7 +173,7 @@ def _ask_filer(
 ) -> bytes:
     key = server.signing_key("filer-read" if method == "GET" else "filer")
     signed = (headers or {}) | {"Authorization": f"Bearer {_token(key)}"}
-    return _ask(server.ports.filer, method, path, content=content, headers=signed, wanted=wanted)
+    return _ask(server, server.ports.filer, method, path, content=content, headers=signed, wanted=wanted)
 
 
 def _token(key: str, seconds: int = 60) -> str:
@@ -184,6 +188,7 @@ def _base64(value: bytes) -> bytes:
 
 
 def _ask(
+    server: Server,
     port: int,
     method: str,
     path: str,
@@ -192,7 +197,7 @@ def _ask(
     headers: dict[str, str] | None = None,
     wanted: int = 200,
 ) -> bytes:
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    connection = http.client.HTTPConnection(server.host, port, timeout=5)
     try:
         connection.request(method, path, body=content, headers=headers or {})
         answer = connection.getresponse()

@@ -1,0 +1,42 @@
+"""The gateway of the compose stack, as data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from deploy.containers.places import Places, buckets
+from infrastructure import env
+from infrastructure.nginx.render import Gateway
+from services.write.config import WriteConfig
+
+DOCKERS_DNS = "127.0.0.11"
+
+
+class GatewayConfig(msgspec.Struct, frozen=True):
+    """`cache_size` bounds the cache of objects (`1g`), `workers` is how many processes nginx has."""
+
+    cache_size: Annotated[str, msgspec.Meta(pattern="^[0-9]+[mg]$")] = msgspec.field(
+        name="CHITRAM_GATEWAY_CACHE", default="1g"
+    )
+    workers: Annotated[str, msgspec.Meta(pattern="^(auto|[0-9]+)$")] = msgspec.field(
+        name="CHITRAM_GATEWAY_WORKERS", default="auto"
+    )
+
+
+def gateway(places: Places) -> Gateway:
+    """Reads the rest from the environment: the shards, the greatest file. Raises `env.ConfigError`."""
+    config = env.read(GatewayConfig)
+    return Gateway(
+        listen="8080",
+        read=places.read,
+        write=places.write,
+        endpoints=tuple(dict.fromkeys(bucket.endpoint for bucket in buckets())),
+        max_file_size=env.read(WriteConfig).max_file_size,
+        state=Path("/run/chitram"),
+        cache=Path("/var/cache/chitram"),
+        cache_size=config.cache_size,
+        user="nginx",
+        workers=config.workers,
+        resolver=DOCKERS_DNS,
+    )
