@@ -67,6 +67,10 @@ openapi: $(STAMP) ## Write contracts/openapi.json from the services' routes
 bench: $(STAMP) ## Measure speed as ratios to what the parts can do, and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
 
+.PHONY: chaos
+chaos: $(STAMP) ## Hurt the system while clients work, then check what it promises (SCENARIO= SECONDS= SEED= SABOTAGE=)
+	@$(BIN)/python -m tests.chaos $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(SABOTAGE),--sabotage $(SABOTAGE))
+
 .PHONY: lock
 lock: $(STAMP) ## Renew the pinned requirements from pyproject.toml
 	@$(COMPILE) --upgrade requirements/bootstrap.in --output-file requirements/bootstrap.txt

@@ -4,6 +4,7 @@ They say nothing private, so they are stored as they are.
 """
 
 import io
+import random
 import secrets
 from typing import Any
 
@@ -35,6 +36,12 @@ def undecodable_png() -> bytes:
     start = spoilt.index(b"IDAT") + 12
     spoilt[start : start + 200] = b"\xaa" * 200
     return bytes(spoilt)
+
+
+def noise(rng: random.Random, width: int, height: int, kind: str = "image/jpeg") -> bytes:
+    """A picture of random pixels, drawn from a generator, of the type `kind`; it has no metadata."""
+    pixels = Image.frombytes("RGB", (width // 4, height // 4), rng.randbytes((width // 4) * (height // 4) * 3))
+    return _encoded(pixels.resize((width, height)), kind.removeprefix("image/").upper())
 
 
 def size_of(data: bytes) -> tuple[int, int]:

@@ -6,8 +6,6 @@
 
 import fcntl
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.system.stack import Stack
+from tests.system.stack import Stack, swept
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +26,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with _locked(base):
         count = int(users.read_text()) if users.exists() else 0
         if count == 0:
-            made = Stack(_swept(place))
+            made = Stack(swept(place))
             made.up()
         else:
             made = Stack(place, int(place.joinpath("port").read_text()))
@@ -52,7 +50,7 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running stack that the tests of one module may mistreat."""
-    made = Stack(_swept(tmp_path_factory.mktemp("own") / "stack"))
+    made = Stack(swept(tmp_path_factory.mktemp("own") / "stack"))
     made.up()
     yield made
     made.chitram("down", "--purge", "--yes")
@@ -64,27 +62,12 @@ def new_stack(tmp_path: Path) -> Iterator[Callable[[str], Stack]]:
     made: list[Stack] = []
 
     def make(name: str = "stack") -> Stack:
-        made.append(Stack(_swept(tmp_path / name)))
+        made.append(Stack(swept(tmp_path / name)))
         return made[-1]
 
     yield make
     for stack in made:
         stack.chitram("down", "--purge", "--yes")
-
-
-def _swept(directory: Path) -> Path:
-    """The directory, made; should this run be killed, nothing goes on working below it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    subprocess.Popen(
-        (sys.executable, "-m", "tests.sweeper", str(run), str(directory)),
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ).returncode = 0  # it outlives us, so nobody waits for it
-    return directory
 
 
 @contextmanager

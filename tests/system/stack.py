@@ -86,6 +86,21 @@ class Stack:
             return False
 
 
+def swept(directory: Path) -> Path:
+    """The directory, made; should this run be killed, nothing goes on working below it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    subprocess.Popen(
+        (sys.executable, "-m", "tests.sweeper", str(run), str(directory)),
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ).returncode = 0  # it outlives us, so nobody waits for it
+    return directory
+
+
 def free_port() -> int:
     """A port that nobody listens on, below those that systems give to outgoing connections."""
     while True:

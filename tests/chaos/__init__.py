@@ -1,0 +1,1 @@
+"""Faults while clients work, then the history check. Imports nothing of ours."""

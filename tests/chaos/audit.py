@@ -1,0 +1,202 @@
+"""R6: what the stores hold when everything has had the time to be carried out.
+
+Each live image is ready, or failed as a poison; its original and its renderings have their copies, the originals' are
+good, and the shards hold nothing else; the outbox is empty, nothing is pending at the consumers, the quarantine holds
+the poison alone.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+import aiohttp
+import msgspec
+import nats
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from yarl import URL
+
+from tests.chaos.checker import Violation
+from tests.chaos.stack import ChaosStack
+
+COPIES = 2
+REGION = "us-east-1"
+VARIANTS = {"small", "medium", "large"}
+PATIENCE = 20.0
+"""Seconds that the sweep, the reconciler and the consumers get to finish."""
+
+PAUSE = 1.0
+TOLD = 12
+"""Most differences told of one kind."""
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """An object that has to be there: on these shards, of that many bytes; the digest where it is known."""
+
+    shards: frozenset[str]
+    size: int
+    sha256: str = ""
+
+
+async def audit(stack: ChaosStack, *, poison: Collection[str] = ()) -> list[Violation]:
+    """What is still wrong in the stores after `PATIENCE` seconds. `poison` are ids of images that can't be rendered."""
+    deadline = time.monotonic() + PATIENCE
+    while problems := await _problems(stack, poison):
+        if time.monotonic() > deadline:
+            return [Violation("R6", problem) for problem in problems]
+        await asyncio.sleep(PAUSE)
+    return [Violation("R6", problem) for problem in await _bad_copies(stack)]
+
+
+async def _problems(stack: ChaosStack, poison: Collection[str]) -> list[str]:
+    """Cheap looks first; whatever one of them finds makes the dear ones needless for now."""
+    async with stack.postgres() as primary:
+        problems = await _unfinished(primary, poison)
+    problems += await _pending(stack)
+    return problems or await _objects(stack)
+
+
+async def _unfinished(primary: Any, poison: Collection[str]) -> list[str]:
+    waiting = await primary.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+    problems = [f"{waiting} events wait in the outbox"] if waiting else []
+    rows = await primary.fetch(
+        """
+        SELECT images.id::text, blobs.state, blobs.derivatives::text
+        FROM images INNER JOIN blobs ON images.blob_id = blobs.id
+        WHERE images.deleted_at IS NULL
+        """
+    )
+    for image, state, derivatives in rows:
+        if state != ("failed" if image in poison else "ready"):
+            problems.append(f"image {image} is {state}")
+        elif state == "ready" and (made := {one["variant"] for one in json.loads(derivatives)}) != VARIANTS:
+            problems.append(f"image {image} has the variants {sorted(made)}")
+    dead = await primary.fetchval("SELECT count(*) FROM images WHERE deleted_at IS NOT NULL")
+    problems += [f"{dead} deleted images are not erased"] if dead else []
+    problems += await _quarantine(primary, poison)
+    return _shortened(problems)
+
+
+async def _quarantine(primary: Any, poison: Collection[str]) -> list[str]:
+    if await primary.fetchval("SELECT to_regclass('quarantine')") is None:
+        return []
+    rows = await primary.fetch("SELECT * FROM quarantine")
+    held = {str(row.get("subject_id") or row.get("image_id")) for row in rows}
+    strangers = [f"the quarantine holds {one}, which is no poison" for one in held - set(poison)]
+    return strangers + [f"the quarantine lacks the poison {one}" for one in set(poison) - held]
+
+
+async def _pending(stack: ChaosStack) -> list[str]:
+    """What the stream's durable consumers have not settled."""
+    problems = []
+    client = await nats.connect(stack.facts["endpoints"]["nats"], connect_timeout=5, max_reconnect_attempts=1)
+    try:
+        js = client.jetstream(timeout=5)
+        for stream in await js.streams_info():
+            for consumer in await js.consumers_info(stream.config.name or ""):
+                owed = (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
+                if consumer.config.durable_name and owed:
+                    problems.append(f"consumer {consumer.name} has {owed} events to settle")
+    finally:
+        await client.close()
+    return problems
+
+
+async def _expected(stack: ChaosStack) -> dict[str, Expected]:
+    """Every object that live images name."""
+    async with stack.postgres() as primary:
+        rows = await primary.fetch(
+            """
+            SELECT DISTINCT
+                blobs.id::text, blobs.size, encode(blobs.sha256, 'hex'), blobs.placement, blobs.derivatives::text
+            FROM blobs INNER JOIN images ON images.blob_id = blobs.id
+            WHERE images.deleted_at IS NULL
+            """
+        )
+    expected = {}
+    for blob, size, sha256, placement, derivatives in rows:
+        expected[f"{blob}/original"] = Expected(frozenset(placement), size, sha256)
+        for made in json.loads(derivatives):
+            expected[made["key"]] = Expected(frozenset(made["placement"]), made["size"])
+    return expected
+
+
+async def _objects(stack: ChaosStack) -> list[str]:
+    """Differences between what the rows name and what the shards hold."""
+    expected = await _expected(stack)
+    shards = _shards(stack)
+    async with aiohttp.ClientSession() as session:
+        listings = await asyncio.gather(*(_list(session, stack, address) for address in shards.values()))
+    held = dict(zip(shards, listings, strict=True))
+    problems = []
+    for key, wanted in expected.items():
+        if len(wanted.shards) != COPIES:
+            problems.append(f"{key} is to have {len(wanted.shards)} copies, not {COPIES}")
+        problems += [
+            f"{key} has {held[shard].get(key, 'no')} bytes on {shard}, not {wanted.size}"
+            for shard in wanted.shards
+            if held[shard].get(key) != wanted.size
+        ]
+    for shard, objects in held.items():
+        strays = [key for key in objects if key not in expected or shard not in expected[key].shards]
+        problems += _shortened([f"{shard} holds {key}, which no row names" for key in strays])
+    return _shortened(problems)
+
+
+async def _bad_copies(stack: ChaosStack) -> list[str]:
+    """Copies of originals whose bytes are not those of the upload."""
+    problems = []
+    shards = _shards(stack)
+    async with aiohttp.ClientSession() as session:
+        for key, wanted in (await _expected(stack)).items():
+            for shard in wanted.shards if wanted.sha256 else ():
+                _, data = await _get(session, stack, f"{shards[shard]}/{key}")
+                if hashlib.sha256(data).hexdigest() != wanted.sha256:
+                    problems.append(f"the copy of {key} on {shard} is not what was uploaded")
+    return _shortened(problems)
+
+
+def _shards(stack: ChaosStack) -> Mapping[str, str]:
+    """Address of each shard's bucket, as HTTP."""
+    entries = (re.split("=s3://", shard.partition("?")[0]) for shard in stack.facts["endpoints"]["shards"])
+    return {name: f"http://{address}" for name, address in entries}
+
+
+async def _list(session: aiohttp.ClientSession, stack: ChaosStack, bucket: str) -> dict[str, int]:
+    """Key and size of each object of a bucket."""
+    found: dict[str, int] = {}
+    params = {"list-type": "2", "max-keys": "1000"}
+    while True:
+        status, body = await _get(session, stack, bucket, params)
+        assert status == 200, f"{bucket} can't be listed: {status} {body[:200]!r}"
+        page = ElementTree.fromstring(body)  # noqa: S314 - our own store's
+        space = page.tag.partition("}")[0] + "}"
+        for entry in page.iter(f"{space}Contents"):
+            found[entry.findtext(f"{space}Key") or ""] = int(entry.findtext(f"{space}Size") or 0)
+        if page.findtext(f"{space}IsTruncated") != "true":
+            return found
+        params = params | {"continuation-token": page.findtext(f"{space}NextContinuationToken") or ""}
+
+
+async def _get(
+    session: aiohttp.ClientSession, stack: ChaosStack, url: str, params: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
+    """Status and body of a call to the store, signed with the stack's keys."""
+    keys = stack.facts["endpoints"]
+    request = AWSRequest("GET", url, params=dict(params or {}))
+    S3SigV4QueryAuth(Credentials(keys["s3_access_key"], keys["s3_secret_key"]), "s3", REGION, expires=60).add_auth(
+        request
+    )
+    async with session.get(URL(request.url, encoded=True)) as answer:
+        return answer.status, await answer.read()
+
+
+def _shortened(problems: list[str]) -> list[str]:
+    more = len(problems) - TOLD
+    return [*problems[:TOLD], f"and {more} more of this kind"] if more > 0 else problems
