@@ -3,7 +3,8 @@
     ChitramError
     ├── Refused                  the request can't be done as it stands
     │   ├── InvalidRequest       InvalidField · MissingFile · EmptyFile · InvalidFileFormat · InvalidImage
-    │   │                        ImageTooLarge · FileTooLarge · InvalidCursor · RangeNotSatisfiable
+    │   │                        ImageTooLarge · FileTooLarge · InvalidCursor · InvalidConsistencyToken
+    │   │                        RangeNotSatisfiable
     │   ├── NotFound             ImageNotFound · ThumbnailUnavailable
     │   ├── MethodNotAllowed
     │   ├── Forbidden            DeleteTokenRequired · InvalidDeleteToken
@@ -83,6 +84,11 @@ class FileTooLarge(InvalidRequest):
 class InvalidCursor(InvalidRequest):
     code = "INVALID_CURSOR"
     sentence = "The cursor is not one that this list gave out. Start again without it."
+
+
+class InvalidConsistencyToken(InvalidRequest):
+    code = "INVALID_CONSISTENCY_TOKEN"
+    sentence = "The consistency token is not one that a change was answered with. Send the request without it."
 
 
 class RangeNotSatisfiable(InvalidRequest):

@@ -43,6 +43,7 @@ def generate() -> bytes:
     for operations in merged["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("400", None)  # the framework's own, which our handler replaces
+            operation["responses"].get("204", {}).pop("content", None)  # the framework makes a null of no content
             operation["responses"]["default"] = PROBLEM_RESPONSE
     merged["components"]["schemas"] = dict(sorted(merged["components"]["schemas"].items()))
     merged["paths"] = dict(sorted(merged["paths"].items()))

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from contracts.images import Image
 from contracts.principals import Principal
 from services.write.ownership import require_right_to_change
-from services.write.ports import Ledger, Stored
+from services.write.ports import Committed, Ledger, Stored
 from services.write.versions import require_version
 
 
@@ -28,7 +28,7 @@ async def change(
     token: str | None,
     versions: frozenset[int] | None,
     ledger: Ledger,
-) -> Image:
+) -> Committed:
     """Applies a change if the caller may make it and, where `versions` is given, the image still has one of them.
 
     Raises `ImageNotFound`, `Forbidden`, `VersionConflict`.
@@ -39,7 +39,7 @@ async def change(
         require_version(stored, versions)
         return msgspec.structs.replace(stored.image, **_set_fields(wanted))
 
-    return (await ledger.update(image_id, decide)).image
+    return await ledger.update(image_id, decide)
 
 
 def _set_fields(wanted: Change) -> dict[str, object]:

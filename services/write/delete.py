@@ -6,13 +6,13 @@ from contracts.principals import Principal
 from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.write.ownership import require_right_to_change
-from services.write.ports import Ledger, Stored
+from services.write.ports import Committed, Ledger, Stored
 from services.write.versions import require_version
 
 
 async def delete(
     image_id: UUID, principal: Principal, *, token: str | None, versions: frozenset[int] | None, ledger: Ledger
-) -> None:
+) -> Committed:
     """Deletes an image if the caller may and, where `versions` is given, it still has one of them.
 
     Its objects are erased later, by the worker, from the event.
@@ -24,6 +24,7 @@ async def delete(
         require_version(stored, versions)
 
     await failpoint("delete.before_row")
-    await ledger.delete(image_id, decide)
+    committed = await ledger.delete(image_id, decide)
     await failpoint("delete.before_answer")
     metrics.images_deleted.inc()
+    return committed

@@ -15,9 +15,13 @@ from services.write.ports import Clock, Intake, Ledger, NewId, NewToken, Objects
 
 
 class Uploaded(msgspec.Struct, frozen=True):
-    """An image that is durable. `delete_token` is shown this once, and only to anonymous callers."""
+    """An image that is durable from a position in the log on.
+
+    `delete_token` is shown this once, and only to anonymous callers.
+    """
 
     image: Image
+    lsn: str
     delete_token: str | None
 
 
@@ -51,7 +55,7 @@ async def upload(
     committed = await ledger.insert(image, delete_token_hash=token_hash(token) if token else None)
     await failpoint("upload.before_answer")
     metrics.images_uploaded.inc()
-    return Uploaded(committed.image, token)
+    return Uploaded(committed.image, committed.lsn, token)
 
 
 def _blob(intake: Intake, blob_id: UUID) -> Blob:

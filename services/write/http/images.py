@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, delete, patch, post
+from litestar import Request, Response, delete, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, QueryParameter
@@ -12,17 +12,19 @@ from litestar.params import FromPath, HeaderParameter, QueryParameter
 from contracts.errors import ImageNotFound
 from contracts.images import Image, ImageView, UploadedView, image_path, view, view_fields
 from contracts.principals import Principal
-from services.shared.answers import Answer, json_answer, version_tag
+from services.shared.answers import Answer, Headers, json_answer, version_tag
+from services.shared.consistency import token_headers
 from services.shared.principals import identify
 from services.write.change import Change
 from services.write.draft import Draft
 from services.write.http.bodies import ChangeOperation, UploadOperation, read_change, read_versions
 from services.write.http.forms import receive_draft
+from services.write.ports import Committed
 from services.write.upload import Uploaded
 
 UploadCase = Callable[[Draft, Principal], Awaitable[Uploaded]]
-ChangeCase = Callable[..., Awaitable[Image]]
-DeleteCase = Callable[..., Awaitable[None]]
+ChangeCase = Callable[..., Awaitable[Committed]]
+DeleteCase = Callable[..., Awaitable[Committed]]
 """The use cases with their collaborators bound."""
 
 DeleteToken = Annotated[
@@ -69,9 +71,12 @@ def image_routes(
         request: Request[Any, Any, Any], image_id: FromPath[str], token: DeleteToken = None, if_match: IfMatch = None
     ) -> Answer:
         wanted: Change = read_change(await request.body())
-        image = await change(_known(image_id), wanted, identify(request), token=token, versions=read_versions(if_match))
+        changed = await change(
+            _known(image_id), wanted, identify(request), token=token, versions=read_versions(if_match)
+        )
+        image = changed.image
         # An image that has an owner is changed by nobody else, and one without has no place.
-        return json_answer(200, view(image, for_owner=True), [_etag(image)])
+        return json_answer(200, view(image, for_owner=True), [_etag(image), *_token(changed)])
 
     @delete("/api/v1/images/{image_id:str}", summary="Delete a picture", tags=["images"])
     async def delete_by_id(
@@ -80,10 +85,12 @@ def image_routes(
         token: DeleteToken = None,
         in_query: TokenInQuery = None,
         if_match: IfMatch = None,
-    ) -> None:
-        await delete_image(
+    ) -> Response[None]:
+        deleted = await delete_image(
             _known(image_id), identify(request), token=token or in_query, versions=read_versions(if_match)
         )
+        headers = {name.decode(): value.decode() for name, value in _token(deleted)}
+        return Response(None, status_code=204, headers=headers)
 
     return [post_upload, patch_image, delete_by_id]
 
@@ -91,11 +98,15 @@ def image_routes(
 def _uploaded(uploaded: Uploaded) -> Answer:
     image = uploaded.image
     answer = UploadedView(**view_fields(image, for_owner=True), delete_token=uploaded.delete_token)
-    return json_answer(201, answer, [(b"location", image_path(image.id).encode()), _etag(image)])
+    return json_answer(201, answer, [(b"location", image_path(image.id).encode()), _etag(image), *_token(uploaded)])
 
 
 def _etag(image: Image) -> tuple[bytes, bytes]:
     return (b"etag", version_tag(image.version).encode())
+
+
+def _token(committed: Committed | Uploaded) -> Headers:
+    return token_headers(committed.image.id, committed.image.version, committed.lsn)
 
 
 def _known(image_id: str) -> UUID:
