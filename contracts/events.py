@@ -56,7 +56,7 @@ class ImageUploaded(ImageEvent, frozen=True, tag="image.uploaded.v1"):
 
 
 class ImageReady(ImageEvent, frozen=True, tag="image.ready.v1"):
-    """All derivatives of an image are stored."""
+    """All derivatives of an image are stored; said again when some were made anew."""
 
 
 class ImageFailed(ImageEvent, frozen=True, tag="image.failed.v1"):

@@ -3,6 +3,7 @@
 None is a change by itself: only the ledger uses them, inside transactions that write the events too.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -43,6 +44,29 @@ async def update_ready(
         perceptual_hash,
     )
     return bool(rows)
+
+
+async def update_derivatives(
+    connection: Connection, blob_id: UUID, derivatives: Sequence[Derivative], described: dict[str, str | None]
+) -> None:
+    """Replaces the derivatives of a blob and, where they are described anew, what it looks like."""
+    await fetch(
+        connection,
+        """
+        UPDATE blobs
+        SET
+            derivatives = $2,
+            placeholder = coalesce($3, placeholder),
+            dominant_color = coalesce($4, dominant_color),
+            perceptual_hash = coalesce($5, perceptual_hash)
+        WHERE id = $1
+        """,
+        blob_id,
+        json_text(derivatives),
+        described.get("placeholder"),
+        described.get("dominant_color"),
+        described.get("perceptual_hash"),
+    )
 
 
 async def update_failed(connection: Connection, blob_id: UUID, failure: Failure) -> bool:

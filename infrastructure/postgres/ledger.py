@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.errors import ImageNotFound
-from contracts.events import ImageChanged, ImageDeleted, ImageFailed, ImageReady, ImageUploaded
+from contracts.events import ImageChanged, ImageDeleted, ImageEvent, ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Blob, Derivative, Failure, Image, Status
 from infrastructure.postgres import blobs
 from infrastructure.postgres.connection import Connection, fetch
@@ -153,11 +153,7 @@ class Ledger:
             if not await update_blob(connection):
                 return ()
             now = self._clock()
-            await blobs.update_images(connection, blob_id, now)
-            images = await blobs.select_images(connection, blob_id)
-            for image in images:
-                await insert_event(connection, event(self._new_id(), now, image))
-            return images
+            return await renew_images(connection, blob_id, now, lambda image: event(self._new_id(), now, image))
 
         return (await self._primary.transact(work))[0]
 
@@ -194,6 +190,17 @@ class Ledger:
             return True
 
         return (await self._primary.transact(work))[0]
+
+
+async def renew_images(
+    connection: Connection, blob_id: UUID, now: datetime, say: Callable[[Image], ImageEvent]
+) -> tuple[Image, ...]:
+    """Gives each live image of a blob that has changed a new version, and says so. The blob is locked already."""
+    await blobs.update_images(connection, blob_id, now)
+    images = await blobs.select_images(connection, blob_id)
+    for image in images:
+        await insert_event(connection, say(image))
+    return images
 
 
 async def _insert_image(primary: Primary, event: ImageUploaded, delete_token_hash: bytes | None) -> str:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from services.cli.groups import development, stack
+from services.cli.groups import development, pictures, stack
 from services.cli.groups.group import Group
 
 Command = Callable[[argparse.Namespace], int]
 
-GROUPS = (stack, development)
+GROUPS = (stack, pictures, development)
 """In the order in which `chitram --help` shows them."""
 
 

@@ -6,9 +6,9 @@ from uuid import UUID
 from contracts.errors import ObjectMissing
 from contracts.events import ImageEvent
 from contracts.images import Derivative, Failure, Status
-from contracts.variants import derivative_key, recipe_of
 from infrastructure.failpoints import failpoint
-from services.worker.ports import Ledger, Objects, Picture, Render, Rendered
+from services.worker.ports import Ledger, Objects, Render, Rendered
+from services.worker.store import store
 
 
 async def derive(event: ImageEvent, *, objects: Objects, render: Render, ledger: Ledger) -> None:
@@ -30,9 +30,9 @@ async def derive(event: ImageEvent, *, objects: Objects, render: Render, ledger:
     if isinstance(rendered, Failure):
         await ledger.record_failed(blob.id, rendered)
         return
-    derivatives = await asyncio.gather(*(_store(blob.id, picture, objects) for picture in rendered.pictures))
+    derivatives = await store(blob.id, rendered.pictures, objects=objects)
     await failpoint("derive.before_row")
-    await _record(blob.id, tuple(derivatives), rendered, objects, ledger)
+    await _record(blob.id, derivatives, rendered, objects, ledger)
 
 
 async def _record(
@@ -49,20 +49,6 @@ async def _record(
     await failpoint("derive.before_ack")
     if await ledger.state_of(blob_id) is None:
         await asyncio.gather(*(objects.delete(made.key, made.placement) for made in derivatives))
-
-
-async def _store(blob_id: UUID, picture: Picture, objects: Objects) -> Derivative:
-    key = derivative_key(blob_id, picture.variant, picture.content_type, picture.data)
-    return Derivative(
-        variant=picture.variant,
-        content_type=picture.content_type,
-        key=key,
-        width=picture.width,
-        height=picture.height,
-        size=len(picture.data),
-        placement=await objects.put(key, picture.data, picture.content_type),
-        recipe=recipe_of(picture.variant),
-    )
 
 
 GIVEN_UP = Failure("PROCESSING_FAILED", "The thumbnails could not be made. The original is unharmed.")

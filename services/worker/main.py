@@ -28,6 +28,7 @@ from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import open_primary
+from infrastructure.postgres.rerenders import Rerenders
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
 from infrastructure.telemetry import metrics
@@ -40,6 +41,7 @@ from services.worker.derive import derive, give_up
 from services.worker.erase import erase, leave_behind
 from services.worker.ports import OutboxRow, Publish, Render
 from services.worker.relay import keep_relaying
+from services.worker.rerender import keep_rerendering
 from services.worker.tidy import keep_tidying
 
 GRACE = 5.0
@@ -62,7 +64,9 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             consume(
                 nats,
                 subjects.DERIVE,
-                _done_after(partial(derive, objects=storage.objects, render=_renderer(fence), ledger=ledger)),
+                _done_after(
+                    partial(derive, objects=storage.objects, render=_renderer(fence, urgent=True), ledger=ledger)
+                ),
                 concurrency=config.derive_concurrency,
                 on_exhausted=_told(partial(give_up, ledger=ledger)),
                 grace=GRACE,
@@ -85,6 +89,14 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         reconcile_after = timedelta(seconds=config.reconcile_after)
         await rooms.enter_async_context(background(keep_tidying(keep, reconcile_after, outbox=outbox, clock=utc_now)))
 
+        anew = partial(
+            keep_rerendering,
+            rerenders=Rerenders(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7),
+            objects=storage.objects,
+            render=_renderer(fence, urgent=False),
+        )
+        await rooms.enter_async_context(background(anew(config.rerender_share)))
+
         yield observed_app(
             health_routes(
                 "worker",
@@ -106,10 +118,13 @@ def _publisher(nats: Connection) -> Publish:
     return publish
 
 
-def _renderer(fence: Fence) -> Render:
-    async def render(data: bytes, blob: Blob) -> Rendered | Failure:
+def _renderer(fence: Fence, *, urgent: bool) -> Render:
+    async def render(data: bytes, blob: Blob, only: tuple[str, ...] = ()) -> Rendered | Failure:
+        pixels = blob.width * blob.height
         try:
-            rendered = await fence.render(data, blob.content_type, pixels=blob.width * blob.height, frames=blob.frames)
+            rendered = await fence.render(
+                data, blob.content_type, pixels=pixels, frames=blob.frames, only=only, urgent=urgent
+            )
         except Undecodable as error:
             return Failure(error.code, error.message)
         for variant, seconds in rendered.seconds.items():

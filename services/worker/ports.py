@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from contracts.images import Blob, Derivative, Failure, Image, Status
@@ -98,9 +98,63 @@ class Rendered(Protocol):
 
 
 class Render(Protocol):
-    """Decodes and renders an original outside of this process. Gives the failure where that can't be done."""
+    """Decodes and renders an original outside of this process, or `only` some variants, by name.
 
-    def __call__(self, data: bytes, blob: Blob) -> Awaitable[Rendered | Failure]: ...
+    Gives the failure where that can't be done.
+    """
+
+    def __call__(self, data: bytes, blob: Blob, only: tuple[str, ...] = ()) -> Awaitable[Rendered | Failure]: ...
+
+
+class Looked(Protocol):
+    """A step of a request: the last blob looked at, None at the end; how many were, and are to be rendered anew."""
+
+    @property
+    def last(self) -> UUID | None: ...
+    @property
+    def blobs(self) -> int: ...
+    @property
+    def requested(self) -> int: ...
+
+
+class Claimed(Protocol):
+    """A blob some of whose variants nobody else makes anew just now; `attempts` counts this one."""
+
+    @property
+    def blob(self) -> Blob: ...
+    @property
+    def variants(self) -> tuple[str, ...]: ...
+    @property
+    def attempts(self) -> int: ...
+
+
+C = TypeVar("C", bound=Claimed)
+
+
+class RerenderList(Protocol):
+    """Puts blobs on the list of those that are to be rendered anew. Raises `Unavailable`."""
+
+    async def request(
+        self, after: UUID, wanted: Sequence[dict[str, object]], *, named: Sequence[str], since: datetime
+    ) -> Looked: ...
+
+
+class Rerenders(Protocol[C]):
+    """The blobs that are to be rendered anew. Raises `Unavailable`."""
+
+    async def claim(self, lease: timedelta) -> C | None: ...
+
+    async def keep(self, claimed: C, lease: timedelta) -> None: ...
+
+    async def give_back(self, claimed: C, pause: timedelta, *, counts: bool) -> None: ...
+
+    async def record_problem(self, claimed: C, problem: str) -> None: ...
+
+    async def record(
+        self, claimed: C, derivatives: Sequence[Derivative], *, described: dict[str, str | None], grace: timedelta
+    ) -> bool:
+        """False when somebody else has changed the derivatives meanwhile."""
+        ...
 
 
 class Ledger(Protocol):

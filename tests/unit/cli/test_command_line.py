@@ -1,5 +1,7 @@
 """What may be written on the command line."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from deploy.local.facts import MOST
@@ -52,3 +54,24 @@ def test_the_help_shows_every_command_in_its_group(capsys):
         assert f"\n{group.TITLE}:\n" in told
     for command in ("up", "down", "status", "logs", "scale", "restart", "openapi"):
         assert f"\n  {command} " in told
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-11-26", datetime(2026, 11, 26, tzinfo=UTC)),
+        ("2026-11-26T12:30Z", datetime(2026, 11, 26, 12, 30, tzinfo=UTC)),
+        ("2026-11-26T12:30+05:30", datetime(2026, 11, 26, 7, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_in_utc_unless_it_says_otherwise(text, found):
+    """As ISO 8601 writes it."""
+    assert parser().parse_args(["rerender", "--since", text]).since == found
+
+
+@pytest.mark.parametrize("arguments", [["--since", "yesterday"], ["--variant", "huge"]])
+def test_what_can_not_be_rendered_anew_is_a_wrong_command_line(arguments):
+    """A time that is none, and a size that is not made."""
+    with pytest.raises(SystemExit) as error:
+        parser().parse_args(["rerender", *arguments])
+    assert error.value.code == 2
