@@ -71,6 +71,14 @@ bench: $(STAMP) ## Measure speed as ratios to what the parts can do, and write d
 chaos: $(STAMP) ## Hurt the system while clients work, then check what it promises (SCENARIO= SECONDS= SEED= SABOTAGE=)
 	@$(BIN)/python -m tests.chaos $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(SABOTAGE),--sabotage $(SABOTAGE))
 
+.PHONY: load
+load: $(STAMP) ## Put people on a running system: USERS=100 SPAWN_RATE=10 SECONDS=60 PROCESSES=2 URL=http://127.0.0.1:8080
+	@USERS='$(USERS)' SPAWN_RATE='$(SPAWN_RATE)' SECONDS='$(SECONDS)' PROCESSES='$(PROCESSES)' URL='$(URL)' $(BIN)/python -m tests.load
+
+.PHONY: load-web
+load-web: $(STAMP) ## The same from locust's page on http://127.0.0.1:8089
+	@USERS='$(USERS)' SPAWN_RATE='$(SPAWN_RATE)' PROCESSES='$(PROCESSES)' URL='$(URL)' $(BIN)/python -m tests.load --web
+
 .PHONY: lock
 lock: $(STAMP) ## Renew the pinned requirements from pyproject.toml
 	@$(COMPILE) --upgrade requirements/bootstrap.in --output-file requirements/bootstrap.txt
