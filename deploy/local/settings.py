@@ -13,12 +13,13 @@ from infrastructure.redis.config import RedisConfig
 from infrastructure.storage.config import StorageConfig
 from infrastructure.telemetry.config import TelemetryConfig
 from services.read.config import ReadConfig
+from services.shared.bounds import Bounds
 from services.worker.config import WorkerConfig
 from services.write.config import WriteConfig
 
 CONFIGS: tuple[type[msgspec.Struct], ...] = (
     *(WriteConfig, ReadConfig, WorkerConfig, ImagingLimits, FenceConfig, TelemetryConfig),
-    *(PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
+    *(Bounds, PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
 )
 
 

@@ -29,10 +29,11 @@ class StoredImage(Struct, frozen=True):
 
 
 class Committed(Struct, frozen=True):
-    """A change that is durable: the image after it, and a WAL position not before its commit."""
+    """A change that is durable: the image after it, a WAL position not before its commit, and the event that tells."""
 
     image: Image
     lsn: str
+    event: ImageEvent
 
 
 class Ledger:
@@ -51,7 +52,7 @@ class Ledger:
     async def insert(self, image: Image, *, delete_token_hash: bytes | None) -> Committed:
         """Stores a new image with its new blob. Says ImageUploaded."""
         event = ImageUploaded(self._new_id(), self._clock(), image)
-        return Committed(image, await _insert_image(self._primary, event, delete_token_hash))
+        return Committed(image, await _insert_image(self._primary, event, delete_token_hash), event)
 
     async def update(self, image_id: UUID, decide: Callable[[StoredImage], Image]) -> Committed:
         """Stores the words and rights of the image that `decide` makes of the one it is shown. Says ImageChanged.
@@ -96,17 +97,19 @@ class Ledger:
         self,
         image_id: UUID,
         change: Callable[[StoredImage, datetime], Image],
-        event: type[ImageChanged] | type[ImageDeleted],
+        kind: type[ImageChanged] | type[ImageDeleted],
     ) -> Committed:
-        async def work(connection: Connection) -> Image:
+        async def work(connection: Connection) -> ImageEvent:
             await _lock_image(connection, image_id)
             now = self._clock()
             image = change(await _select_image(connection, image_id), now)
             await _update_image(connection, image)
-            await insert_event(connection, event(self._new_id(), now, image))
-            return image
+            event = kind(self._new_id(), now, image)
+            await insert_event(connection, event)
+            return event
 
-        return Committed(*await self._primary.transact(work))
+        event, lsn = await self._primary.transact(work)
+        return Committed(event.image, lsn, event)
 
     async def record_ready(
         self,

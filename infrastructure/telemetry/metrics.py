@@ -82,6 +82,13 @@ ProcessCollector(registry=registry)
 
 images_uploaded = Counter("images_uploaded_total", "Images taken in.", registry=registry)
 images_deleted = Counter("images_deleted_total", "Images deleted by people.", registry=registry)
+changes_settled = Counter(
+    "changes_settled_total",
+    "Changes that took something away: heard by all read services, or after a lease had lapsed or was expelled; "
+    "without NATS, replayed by all replicas, or outwaited (the bound of lag).",
+    ["how"],
+    registry=registry,
+)
 storage_bytes_used = Gauge("storage_bytes_used", "Bytes stored on a shard.", ["shard"], registry=registry)
 cache_requests = Counter(
     "cache_requests_total",

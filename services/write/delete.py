@@ -6,16 +6,23 @@ from contracts.principals import Principal
 from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.write.ownership import require_right_to_change
-from services.write.ports import Committed, Ledger, Stored
+from services.write.ports import Committed, Ledger, Settle, Stored
 from services.write.versions import require_version
 
 
 async def delete(
-    image_id: UUID, principal: Principal, *, token: str | None, versions: frozenset[int] | None, ledger: Ledger
+    image_id: UUID,
+    principal: Principal,
+    *,
+    token: str | None,
+    versions: frozenset[int] | None,
+    ledger: Ledger,
+    settle: Settle,
 ) -> Committed:
     """Deletes an image if the caller may and, where `versions` is given, it still has one of them.
 
-    Its objects are erased later, by the worker, from the event.
+    It returns when no read service can show the image any more; its objects are erased later, by the worker, from
+    the event.
     Raises `ImageNotFound` (also when it is deleted already), `Forbidden`, `VersionConflict`.
     """
 
@@ -25,6 +32,7 @@ async def delete(
 
     await failpoint("delete.before_row")
     committed = await ledger.delete(image_id, decide)
-    await failpoint("delete.before_answer")
     metrics.images_deleted.inc()
+    await settle(committed.event, committed.lsn)
+    await failpoint("delete.before_answer")
     return committed

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
+from contracts.events import Event
 from contracts.images import Image
 
 Clock = Callable[[], datetime]
@@ -68,12 +69,14 @@ class Stored(Protocol):
 
 
 class Committed(Protocol):
-    """An image as it is after a commit, and the position of that commit in the log."""
+    """An image as it is after a commit, the position of that commit in the log, and the event that tells of it."""
 
     @property
     def image(self) -> Image: ...
     @property
     def lsn(self) -> str: ...
+    @property
+    def event(self) -> Event: ...
 
 
 class Ledger(Protocol):
@@ -87,3 +90,30 @@ class Ledger(Protocol):
     async def update(self, image_id: UUID, decide: Callable[[Stored], Image]) -> Committed: ...
 
     async def delete(self, image_id: UUID, decide: Callable[[Stored], None]) -> Committed: ...
+
+
+Settle = Callable[[Event, str], Awaitable[None]]
+"""Returns when nobody can be shown any more what an event, committed at a position of the log, took away."""
+
+
+class Audience(Protocol):
+    """The read services, over NATS."""
+
+    async def tell(self, event: Event, lsn: str) -> str:
+        """Publishes an event; returns when each read service has applied it or may not answer from memory any more.
+
+        Says what that took, in a word. Raises `Unavailable` when NATS fails.
+        """
+        ...
+
+    async def restored(self) -> None:
+        """Waits, for as long as it takes, until they can be told again."""
+        ...
+
+
+class Replicas(Protocol):
+    """All replicas that read services may ask."""
+
+    async def replayed(self, lsn: str) -> None:
+        """Waits, for as long as it takes, until each of them has replayed the log up to a position."""
+        ...

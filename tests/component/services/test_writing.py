@@ -309,8 +309,13 @@ async def test_an_unforeseen_error_tells_the_caller_its_request_id_and_nothing_e
 
 
 async def test_its_health_names_what_it_stands_on(write):
-    """The primary, the storage as a whole, and each shard."""
+    """The primary, NATS, the storage as a whole, and each shard."""
     health = (await write.get("/health/ready")).json()
     assert health["status"] == "ok"
-    assert set(health["dependencies"]) == {"postgres primary", "storage", *(f"shard shard-{n}" for n in range(1, 5))}
+    assert set(health["dependencies"]) == {
+        "postgres primary",
+        "nats",
+        "storage",
+        *(f"shard shard-{n}" for n in range(1, 5)),
+    }
     assert (await write.get("/health/live")).json() == {"status": "ok", "service": "write"}

@@ -1,0 +1,46 @@
+"""Making a change final: nobody can be shown any more what it took away."""
+
+import asyncio
+import logging
+
+from contracts.errors import Unavailable
+from contracts.events import Event
+from infrastructure.telemetry import metrics
+from services.shared.bounds import Bounds
+from services.write.ports import Audience, Replicas
+
+logger = logging.getLogger(__name__)
+
+
+async def settle(event: Event, lsn: str, *, audience: Audience, replicas: Replicas, bounds: Bounds) -> None:
+    """Returns when no read service can answer any more as if `event`, committed at `lsn`, had not happened.
+
+    Each of them has applied the event, or doesn't hold a lease any more. While NATS is away no event arrives and no
+    lease is renewed: once the leases have run out, read services ask replicas only, and those only within the bound
+    of lag. It never raises, and takes a few milliseconds when all is well, else no longer than these times. A caller
+    who is cancelled leaves the event to the relay.
+    """
+    try:
+        how = await audience.tell(event, lsn)
+    except Unavailable as error:
+        logger.warning("event %s can't be told to the read services: %s", event.id, error)
+        how = await _in_the_dark(event, lsn, audience, replicas, bounds)
+    metrics.changes_settled.labels(how).inc()
+
+
+async def _in_the_dark(event: Event, lsn: str, audience: Audience, replicas: Replicas, bounds: Bounds) -> str:
+    """After NATS was lost: tells once more if it comes back before leases run out, else relies on the replicas."""
+    clock = asyncio.get_running_loop().time
+    lost = clock()
+    try:
+        async with asyncio.timeout_at(lost + bounds.lease):
+            await audience.restored()
+        return await audience.tell(event, lsn)
+    except (TimeoutError, Unavailable):
+        await asyncio.sleep(max(0.0, lost + bounds.lease - clock()))
+    try:
+        async with asyncio.timeout_at(lost + bounds.lag_bound):
+            await replicas.replayed(lsn)
+    except TimeoutError:
+        return "outwaited"
+    return "replayed"
