@@ -7,7 +7,10 @@
     │   │                        RangeNotSatisfiable
     │   ├── NotFound             ImageNotFound · ThumbnailUnavailable
     │   ├── MethodNotAllowed
+    │   ├── Unauthorized         InvalidCredentials
     │   ├── Forbidden            DeleteTokenRequired · InvalidDeleteToken
+    │   ├── EmailExists
+    │   ├── RateLimitExceeded    it can be done later
     │   └── VersionConflict
     ├── Unavailable              a part we need is not there; trying again later may work
     │   ├── OutcomeUnknown       it may or may not have been done
@@ -116,6 +119,18 @@ class MethodNotAllowed(Refused):
     sentence = "This address does not answer to this method."
 
 
+class Unauthorized(Refused):
+    """Nobody is named by the request, or not in a way that counts."""
+
+    code = "UNAUTHORIZED"
+    sentence = "This needs a valid token. Log in, or send an API key, in the header Authorization."
+
+
+class InvalidCredentials(Unauthorized):
+    code = "INVALID_CREDENTIALS"
+    sentence = "The e-mail address or the password is not right."
+
+
 class Forbidden(Refused):
     code = "FORBIDDEN"
     sentence = "You may not do this."
@@ -129,6 +144,22 @@ class DeleteTokenRequired(Forbidden):
 class InvalidDeleteToken(Forbidden):
     code = "INVALID_DELETE_TOKEN"
     sentence = "The delete token is not the one that this image's upload answered with."
+
+
+class EmailExists(Refused):
+    code = "EMAIL_EXISTS"
+    sentence = "There is an account with this e-mail address already."
+
+
+class RateLimitExceeded(Refused):
+    """Too much was asked; `retry_after` whole seconds later it may be asked again."""
+
+    code = "RATE_LIMIT_EXCEEDED"
+    sentence = "There were too many requests. Try again later."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after=retry_after)
+        self.retry_after = retry_after
 
 
 class VersionConflict(Refused):

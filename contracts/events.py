@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from contracts.accounts import Credential
 from contracts.images import Image
 
 
@@ -71,7 +72,23 @@ class ImageDeleted(ImageEvent, frozen=True, tag="image.deleted.v1"):
     """An image is gone for every reader; its objects are still to be erased."""
 
 
-AnyEvent = ImageUploaded | ImageReady | ImageFailed | ImageChanged | ImageDeleted
+class CredentialChanged(Event, frozen=True, tag="credential.changed.v1"):
+    """A session or an API key is new, has other rights, or is revoked for good; now it is as it says here."""
+
+    credential: Credential
+
+    @property
+    def subject_id(self) -> UUID:
+        """The credential's id."""
+        return self.credential.id
+
+    @property
+    def version(self) -> int:
+        """The credential's version."""
+        return self.credential.version
+
+
+AnyEvent = ImageUploaded | ImageReady | ImageFailed | ImageChanged | ImageDeleted | CredentialChanged
 """Every kind that can be published; a new one is added here."""
 
 _encoder = msgspec.json.Encoder()

@@ -8,6 +8,7 @@ from deploy.local.trouble import Trouble
 from infrastructure import env
 from infrastructure.imaging.config import FenceConfig, ImagingLimits
 from infrastructure.nats.config import NatsConfig
+from infrastructure.passwords.config import PasswordConfig
 from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
 from infrastructure.redis.config import RedisConfig
 from infrastructure.storage.config import StorageConfig
@@ -15,10 +16,11 @@ from infrastructure.telemetry.config import TelemetryConfig
 from services.read.config import ReadConfig
 from services.shared.bounds import Bounds
 from services.worker.config import WorkerConfig
-from services.write.config import WriteConfig
+from services.write.config import AccountsConfig, WriteConfig
 
 CONFIGS: tuple[type[msgspec.Struct], ...] = (
-    *(WriteConfig, ReadConfig, WorkerConfig, ImagingLimits, FenceConfig, TelemetryConfig),
+    *(WriteConfig, AccountsConfig, PasswordConfig, ReadConfig, WorkerConfig),
+    *(ImagingLimits, FenceConfig, TelemetryConfig),
     *(Bounds, PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
 )
 

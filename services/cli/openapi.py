@@ -10,7 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from services.read.http.app import routes as read_routes
 from services.shared.apps import litestar_app
 from services.shared.problems import Problem
+from services.write.http.accounts import AccountCases
 from services.write.http.app import routes as write_routes
+from services.write.http.keys import KeyCases
 
 TARGET = Path("contracts/openapi.json")
 
@@ -73,4 +75,14 @@ def _read_routes() -> list[HTTPRouteHandler]:
 
 
 def _write_routes() -> list[HTTPRouteHandler]:
-    return write_routes(upload=_unbound, change=_unbound, delete=_unbound, max_file_size=0, dependencies=())
+    return write_routes(
+        identify=_unbound,
+        admit=_unbound,
+        upload=_unbound,
+        change=_unbound,
+        delete=_unbound,
+        max_file_size=0,
+        accounts=AccountCases(*(_unbound for _ in AccountCases.__struct_fields__)),
+        keys=KeyCases(*(_unbound for _ in KeyCases.__struct_fields__)),
+        dependencies=(),
+    )

@@ -1,2 +1,2 @@
-"""What more than one service needs. A closed list: answers, apps, clock, health, observing, principals,
-problems, running."""
+"""What more than one service needs. A closed list: answers, apps, client, clock, health, observing, principals,
+problems, running, tokens, usage."""

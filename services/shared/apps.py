@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from litestar import Litestar
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
 from services.shared.observing import Observed
@@ -16,13 +17,25 @@ API_VERSION = "1.0.0"
 JSON_LIMIT = 64 << 10
 """Bytes of a request body that is read whole; an upload's form is streamed past this, with limits of its own."""
 
+BEARER_SCHEME = SecurityScheme(
+    type="http",
+    scheme="bearer",
+    description="The token of a login (`chs_...`) or an API key (`chk_...`) in the header Authorization.",
+)
+
 
 def litestar_app(routes: Sequence[BaseRouteHandler]) -> Litestar:
     """The application of these routes, with problem documents for everything that goes wrong in it."""
     return Litestar(
         route_handlers=list(routes),
         exception_handlers={Exception: answer_exception},
-        openapi_config=OpenAPIConfig(title="Chitram", version=API_VERSION, path="/_unused", render_plugins=[]),
+        openapi_config=OpenAPIConfig(
+            title="Chitram",
+            version=API_VERSION,
+            path="/_unused",
+            render_plugins=[],
+            components=Components(security_schemes={"bearer": BEARER_SCHEME}),
+        ),
         logging_config=None,
         request_max_body_size=JSON_LIMIT,
     )

@@ -22,7 +22,10 @@ STATUSES: dict[type[errors.ChitramError], int] = {
     errors.InvalidRequest: 400,
     errors.MethodNotAllowed: 405,
     errors.NotFound: 404,
+    errors.Unauthorized: 401,
     errors.Forbidden: 403,
+    errors.EmailExists: 409,
+    errors.RateLimitExceeded: 429,
     errors.VersionConflict: 412,
     errors.Unavailable: 503,
 }
@@ -75,8 +78,10 @@ def answer_exception(request: Request[Any, Any, Any], exception: Exception) -> R
     """
     error = _in_our_words(request, exception)
     headers = {"cache-control": "no-store"}
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, (errors.Unavailable, errors.RateLimitExceeded)):
         headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, errors.Unauthorized):
+        headers["www-authenticate"] = "Bearer"
     if isinstance(exception, HTTPException) and exception.headers:
         headers.update({name.lower(): value for name, value in exception.headers.items()})
     if isinstance(error, errors.MethodNotAllowed) and (methods := methods_of(request.scope["path"])):

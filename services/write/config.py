@@ -4,9 +4,24 @@ from typing import Annotated
 
 import msgspec
 
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
 
 class WriteConfig(msgspec.Struct, frozen=True):
     """`max_file_size` is in bytes (25 MiB). `replicas` are only asked how far they are, while NATS is away."""
 
-    max_file_size: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_MAX_FILE_SIZE", default=25 << 20)
+    max_file_size: Positive = msgspec.field(name="CHITRAM_MAX_FILE_SIZE", default=25 << 20)
     replicas: tuple[str, ...] = msgspec.field(name="CHITRAM_POSTGRES_REPLICAS", default=())
+
+
+class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether callers without an account may upload, how many seconds a login lasts (30 days), how many attempts to log
+    in there may be in five minutes at one account and from one network, and how many accounts one network may make
+    in an hour.
+    """
+
+    anonymous_uploads: bool = msgspec.field(name="CHITRAM_ANONYMOUS_UPLOADS", default=True)
+    session_seconds: Positive = msgspec.field(name="CHITRAM_SESSION_SECONDS", default=30 * 86_400)
+    logins: Positive = msgspec.field(name="CHITRAM_LOGINS", default=10)
+    network_logins: Positive = msgspec.field(name="CHITRAM_NETWORK_LOGINS", default=100)
+    registrations: Positive = msgspec.field(name="CHITRAM_REGISTRATIONS", default=20)

@@ -3,8 +3,10 @@
 Run as `python -m services.write.main`.
 """
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 import uuid_utils.compat
@@ -16,9 +18,14 @@ from infrastructure.imaging.intake import take_in
 from infrastructure.nats.audience import open_audience
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import open_nats
+from infrastructure.passwords.addresses import email_key, read_email
+from infrastructure.passwords.config import PasswordConfig
+from infrastructure.passwords.hasher import Hasher, open_hasher
+from infrastructure.postgres.accounts import Accounts
 from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.ledger import Ledger
-from infrastructure.postgres.primary import open_primary
+from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replaying import Replaying
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
@@ -26,12 +33,24 @@ from services.shared.apps import observed_app
 from services.shared.bounds import Bounds
 from services.shared.clock import utc_now
 from services.shared.health import Dependency, holds
-from services.shared.running import run
+from services.shared.principals import identifier, located
+from services.shared.running import background, run
+from services.shared.tokens import new_token
+from services.shared.usage import UsageLog
+from services.write.attempts import LocalAttempts
 from services.write.change import change
-from services.write.config import WriteConfig
+from services.write.change_password import change_password
+from services.write.config import AccountsConfig, WriteConfig
 from services.write.delete import delete
+from services.write.http.accounts import AccountCases
 from services.write.http.app import routes
-from services.write.ownership import new_delete_token
+from services.write.http.keys import KeyCases
+from services.write.log_in import LoginLimits, log_in
+from services.write.log_out import log_out
+from services.write.make_key import make_key
+from services.write.ownership import new_delete_token, require_right_to_upload
+from services.write.register import register
+from services.write.revoke_key import revoke_key
 from services.write.settle import settle
 from services.write.upload import upload
 
@@ -41,6 +60,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
     """The application, with everything that it stands on open for as long as the block runs."""
     config = env.read(WriteConfig)
     limits = env.read(ImagingLimits)
+    people = env.read(AccountsConfig)
     async with AsyncExitStack() as rooms:
         primary = await rooms.enter_async_context(open_primary(env.read(PrimaryConfig)))
         storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig)))
@@ -48,10 +68,16 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             open_nats(env.read(NatsConfig), consumers=(), within=1.0, required=False)
         )
         audience = await rooms.enter_async_context(open_audience(nats))
-        ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         settling = partial(settle, audience=audience, replicas=Replaying(config.replicas), bounds=env.read(Bounds))
+        passwords = rooms.enter_context(open_hasher(env.read(PasswordConfig)))
+        ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        usage = UsageLog()
+        await rooms.enter_async_context(background(usage.keep_telling(credentials.touch)))
         yield observed_app(
             routes(
+                identify=located(identifier(credentials.select, usage=usage, clock=utc_now)),
+                admit=partial(require_right_to_upload, anonymous=people.anonymous_uploads),
                 upload=partial(
                     upload,
                     take_in=partial(take_in, limits=limits),
@@ -65,6 +91,8 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 change=partial(change, ledger=ledger),
                 delete=partial(delete, ledger=ledger, settle=settling),
                 max_file_size=config.max_file_size,
+                accounts=_account_cases(people, primary, credentials, passwords),
+                keys=_key_cases(credentials),
                 dependencies=(
                     Dependency("postgres primary", primary.ping),
                     Dependency("nats", holds(lambda: nats.is_connected), essential=False),
@@ -76,6 +104,53 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 ),
             )
         )
+
+
+def _account_cases(
+    config: AccountsConfig, primary: Primary, credentials: Credentials, passwords: Hasher
+) -> AccountCases:
+    accounts = Accounts(primary, credentials, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+    attempts = LocalAttempts(clock=time.monotonic)
+    limits = LoginLimits(config.logins, config.network_logins)
+    return AccountCases(
+        register=partial(
+            register,
+            read_email=read_email,
+            passwords=passwords,
+            accounts=accounts,
+            attempts=attempts,
+            most_an_hour=config.registrations,
+            clock=utc_now,
+            new_id=uuid_utils.compat.uuid7,
+        ),
+        log_in=partial(
+            log_in,
+            email_key=email_key,
+            passwords=passwords,
+            accounts=accounts,
+            credentials=credentials,
+            attempts=attempts,
+            limits=limits,
+            lifetime=timedelta(seconds=config.session_seconds),
+            clock=utc_now,
+            new_id=uuid_utils.compat.uuid7,
+            new_token=new_token,
+        ),
+        log_out=partial(log_out, credentials=credentials),
+        change_password=partial(
+            change_password, passwords=passwords, accounts=accounts, attempts=attempts, limits=limits
+        ),
+    )
+
+
+def _key_cases(credentials: Credentials) -> KeyCases:
+    return KeyCases(
+        make_key=partial(
+            make_key, credentials=credentials, clock=utc_now, new_id=uuid_utils.compat.uuid7, new_token=new_token
+        ),
+        revoke_key=partial(revoke_key, credentials=credentials),
+        clock=utc_now,
+    )
 
 
 if __name__ == "__main__":

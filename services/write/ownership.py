@@ -1,11 +1,12 @@
-"""Who may change an image: its owner, or whoever can show the token that its upload answered with."""
+"""Who may upload, and who may change an image: its owner, an admin, or whoever has the token that its upload gave."""
 
-import hashlib
 import hmac
 import secrets
 
-from contracts.errors import DeleteTokenRequired, ImageNotFound, InvalidDeleteToken
-from contracts.principals import Principal
+from contracts.errors import DeleteTokenRequired, ImageNotFound, InvalidDeleteToken, Unauthorized
+from contracts.principals import Principal, Scope
+from services.shared.principals import require_scope
+from services.shared.tokens import token_hash
 from services.write.ports import Stored
 
 
@@ -14,17 +15,22 @@ def new_delete_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def token_hash(token: str) -> bytes:
-    """What is stored of a token. Plain SHA-256 is enough: the token is random, there is nothing to guess."""
-    return hashlib.sha256(token.encode()).digest()
+def require_right_to_upload(principal: Principal, *, anonymous: bool) -> None:
+    """Passes for accounts, and where `anonymous` uploads are taken, everybody. Raises `Unauthorized`, `Forbidden`."""
+    if principal.user_id is None and not anonymous:
+        raise Unauthorized("Uploading needs an account here. Log in, or send an API key.")
+    require_scope(principal, Scope.WRITE)
 
 
 def require_right_to_change(stored: Stored, principal: Principal, token: str | None) -> None:
-    """Passes for the owner, and for the right token of an anonymous upload.
+    """Passes for the owner, an admin, and the right token of an anonymous upload.
 
     Raises `ImageNotFound` to strangers of an owned image, as if it did not exist,
-    `DeleteTokenRequired` or `InvalidDeleteToken` for anonymous ones.
+    `DeleteTokenRequired` or `InvalidDeleteToken` for anonymous ones, and `Forbidden` for a key that may not write.
     """
+    require_scope(principal, Scope.WRITE)
+    if principal.is_admin:
+        return
     if stored.image.owner_id is not None:
         if stored.image.owner_id != principal.user_id:
             raise ImageNotFound

@@ -5,12 +5,21 @@ from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
+from contracts.accounts import Credential, User
 from contracts.events import Event
 from contracts.images import Image
+from contracts.principals import CredentialKind, Principal
 
 Clock = Callable[[], datetime]
 NewId = Callable[[], UUID]
 NewToken = Callable[[], str]
+NewCredentialToken = Callable[[CredentialKind], str]
+
+ReadEmail = Callable[[str], str]
+"""The e-mail address in its normal spelling. Raises `InvalidField`."""
+
+EmailKey = Callable[[str], str]
+"""What addresses are compared by; never raises."""
 
 Ready = Callable[[], Awaitable[None]]
 """Returns when the ledger answers. Raises `Unavailable`."""
@@ -116,4 +125,92 @@ class Replicas(Protocol):
 
     async def replayed(self, lsn: str) -> None:
         """Waits, for as long as it takes, until each of them has replayed the log up to a position."""
+        ...
+
+
+class Account(Protocol):
+    """A user, and the hash of his password."""
+
+    @property
+    def user(self) -> User: ...
+    @property
+    def password_hash(self) -> str: ...
+
+
+class Recorded(Protocol):
+    """Changes that are durable: the events that tell of them, and the position of their commit in the log."""
+
+    @property
+    def events(self) -> tuple[Event, ...]: ...
+    @property
+    def lsn(self) -> str: ...
+
+
+class Accounts(Protocol):
+    """Accounts on the primary; each change comes with its events and its entry in the audit log.
+
+    Raises `Unavailable` and `OutcomeUnknown` as the ledger does.
+    """
+
+    async def insert(self, user: User, by: Principal, *, email_key: str, password_hash: str) -> str:
+        """Gives the position of the commit. Raises `EmailExists`."""
+        ...
+
+    async def select(self, user_id: UUID) -> Account | None: ...
+
+    async def select_by_email(self, email_key: str) -> Account | None: ...
+
+    async def update_password_hash(self, user_id: UUID, before: str, after: str) -> None: ...
+
+    async def update_password(self, user_id: UUID, before: str, after: str, by: Principal) -> Recorded:
+        """Ends all sessions but `by`'s own. Raises `InvalidCredentials` when the hash is not `before` any more."""
+        ...
+
+
+class Credentials(Protocol):
+    """Sessions and API keys on the primary. Raises `Unavailable` and `OutcomeUnknown` as the ledger does."""
+
+    async def insert_session(self, session: Credential, by: Principal, *, password_hash: str) -> Recorded:
+        """Raises `InvalidCredentials` when the password's hash is another one by now."""
+        ...
+
+    async def insert_key(self, key: Credential, by: Principal) -> Recorded:
+        """Raises `Unauthorized` when the account is gone, `InvalidField` when it has too many keys."""
+        ...
+
+    async def delete(self, credential_id: UUID, kind: CredentialKind, by: Principal) -> Recorded:
+        """Raises `NotFound` unless `by`'s user has it."""
+        ...
+
+
+class Verdict(Protocol):
+    """Whether a password is right, and whether its hash should be made anew."""
+
+    @property
+    def right(self) -> bool: ...
+    @property
+    def outdated(self) -> bool: ...
+
+
+class Passwords(Protocol):
+    """Hashes and judges passwords, a few at a time. Raises `Unavailable` when too many wait."""
+
+    async def hash(self, password: str) -> str: ...
+
+    async def verify(self, password: str, stored: str | None) -> Verdict:
+        """Takes as long without a stored hash as with one."""
+        ...
+
+    async def is_guessable(self, password: str, email: str) -> bool: ...
+
+
+class Attempts(Protocol):
+    """Bounds how often something is tried."""
+
+    async def take(self, what: str, limit: int, period: float) -> None:
+        """Counts an attempt, of which there may be `limit` in `period` seconds. Raises `RateLimitExceeded`."""
+        ...
+
+    async def forget(self, what: str) -> None:
+        """Attempts at this were right in the end, so that they count no more."""
         ...

@@ -9,8 +9,8 @@ from contracts.images import Blob, Image
 from contracts.principals import Principal
 from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
+from services.shared.tokens import token_hash
 from services.write.draft import Draft
-from services.write.ownership import token_hash
 from services.write.ports import Clock, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
 
 

@@ -1,4 +1,4 @@
-"""What people may write about an image, whichever way it comes in: names, descriptions, tags.
+"""What people may write, whichever way it comes in: names, descriptions, tags.
 
 Text is kept for display and never used in a path, a query or a header as it stands. Control
 characters are dropped: PostgreSQL can't store NUL, and no name needs the others.
@@ -12,6 +12,7 @@ MAX_FILENAME = 1024
 MAX_DESCRIPTION = 4000
 MAX_TAGS = 50
 MAX_TAG = 64
+MAX_KEY_NAME = 100
 """Limits in characters, and for tags in number: ample for people, a bound for everyone else."""
 
 UNNAMED = "unnamed"
@@ -38,6 +39,14 @@ def tags(words: list[str]) -> tuple[str, ...]:
     for word in kept:
         _within(word, MAX_TAG, "tags")
     return kept
+
+
+def key_name(text: str) -> str:
+    """A name for an API key. Raises `InvalidField` when it is too long, or nothing is left of it."""
+    name = _within(_plain(text).strip(), MAX_KEY_NAME, "name")
+    if not name:
+        raise InvalidField("An API key needs a name.", field="name")
+    return name
 
 
 def _plain(text: str, keep: str = "") -> str:

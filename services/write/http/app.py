@@ -3,19 +3,30 @@
 from litestar.handlers import HTTPRouteHandler
 
 from services.shared.health import Dependency, health_routes
-from services.write.http.images import ChangeCase, DeleteCase, UploadCase, image_routes
+from services.shared.principals import Identify
+from services.write.http.accounts import AccountCases, account_routes
+from services.write.http.images import Admit, ChangeCase, DeleteCase, UploadCase, image_routes
+from services.write.http.keys import KeyCases, key_routes
 
 
 def routes(
     *,
+    identify: Identify,
+    admit: Admit,
     upload: UploadCase,
     change: ChangeCase,
     delete: DeleteCase,
     max_file_size: int,
+    accounts: AccountCases,
+    keys: KeyCases,
     dependencies: tuple[Dependency, ...],
 ) -> list[HTTPRouteHandler]:
     """Every route of the service, bound to its use cases."""
     return [
-        *image_routes(upload=upload, change=change, delete_image=delete, max_file_size=max_file_size),
+        *image_routes(
+            identify, admit=admit, upload=upload, change=change, delete_image=delete, max_file_size=max_file_size
+        ),
+        *account_routes(identify, accounts),
+        *key_routes(identify, keys),
         *health_routes("write", dependencies),
     ]

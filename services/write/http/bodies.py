@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass
 
 import msgspec
-from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Operation, Schema
 from msgspec import UNSET, UnsetType
 
-from contracts.errors import InvalidField, InvalidRequest
+from contracts.errors import InvalidField
 from services.write import words
 from services.write.change import Change
+from services.write.http.json_bodies import body_of, json_operation, read_json
 
 ANY_VERSION = "*"
 
@@ -29,12 +30,7 @@ def read_change(body: bytes) -> Change:
 
     Raises `InvalidRequest` when it is no JSON, `InvalidField` when a value can't be taken.
     """
-    try:
-        asked = msgspec.json.decode(body, type=ChangeBody)
-    except msgspec.ValidationError as error:
-        raise InvalidField(f"The change can't be taken: {error}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRequest("The body is not JSON.") from None
+    asked = read_json(body, ChangeBody)
     if asked == ChangeBody():
         raise InvalidField("The body names nothing to change: send filename, description or tags.")
     return Change(
@@ -77,22 +73,15 @@ UPLOAD_FORM = Schema(
     },
 )
 
-CHANGE_BODY = Schema(
-    type=OpenAPIType.OBJECT,
-    properties={
-        "filename": Schema(type=OpenAPIType.STRING, max_length=words.MAX_FILENAME),
-        "description": Schema(type=[OpenAPIType.STRING, OpenAPIType.NULL], max_length=words.MAX_DESCRIPTION),
-        "tags": Schema(
-            type=OpenAPIType.ARRAY,
-            items=Schema(type=OpenAPIType.STRING, max_length=words.MAX_TAG),
-            max_items=words.MAX_TAGS,
-        ),
-    },
+ChangeOperation = json_operation(
+    filename=Schema(type=OpenAPIType.STRING, max_length=words.MAX_FILENAME),
+    description=Schema(type=[OpenAPIType.STRING, OpenAPIType.NULL], max_length=words.MAX_DESCRIPTION),
+    tags=Schema(
+        type=OpenAPIType.ARRAY,
+        items=Schema(type=OpenAPIType.STRING, max_length=words.MAX_TAG),
+        max_items=words.MAX_TAGS,
+    ),
 )
-
-
-def _body(media_type: str, schema: Schema) -> RequestBody:
-    return RequestBody(content={media_type: OpenAPIMediaType(schema=schema)}, required=True)
 
 
 @dataclass
@@ -100,12 +89,4 @@ class UploadOperation(Operation):
     """Tells the OpenAPI document about the form, which we parse ourselves as it streams in."""
 
     def __post_init__(self) -> None:
-        self.request_body = _body("multipart/form-data", UPLOAD_FORM)
-
-
-@dataclass
-class ChangeOperation(Operation):
-    """Tells the OpenAPI document about the JSON body, which we read ourselves to tell 400 and 422 apart."""
-
-    def __post_init__(self) -> None:
-        self.request_body = _body("application/json", CHANGE_BODY)
+        self.request_body = body_of("multipart/form-data", UPLOAD_FORM)

@@ -14,7 +14,7 @@ from contracts.images import Image, ImageView, UploadedView, image_path, view, v
 from contracts.principals import Principal
 from services.shared.answers import Answer, Headers, json_answer, version_tag
 from services.shared.consistency import token_headers
-from services.shared.principals import identify
+from services.shared.principals import ANYONE, Identify
 from services.write.change import Change
 from services.write.draft import Draft
 from services.write.http.bodies import ChangeOperation, UploadOperation, read_change, read_versions
@@ -22,6 +22,7 @@ from services.write.http.forms import receive_draft
 from services.write.ports import Committed
 from services.write.upload import Uploaded
 
+Admit = Callable[[Principal], None]
 UploadCase = Callable[[Draft, Principal], Awaitable[Uploaded]]
 ChangeCase = Callable[..., Awaitable[Committed]]
 DeleteCase = Callable[..., Awaitable[Committed]]
@@ -44,7 +45,13 @@ IfMatch = Annotated[
 
 
 def image_routes(
-    *, upload: UploadCase, change: ChangeCase, delete_image: DeleteCase, max_file_size: int
+    identify: Identify,
+    *,
+    admit: Admit,
+    upload: UploadCase,
+    change: ChangeCase,
+    delete_image: DeleteCase,
+    max_file_size: int,
 ) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases. `max_file_size` is in bytes."""
 
@@ -53,32 +60,35 @@ def image_routes(
         request_max_body_size=None,  # the form's reader has limits of its own
         operation_class=UploadOperation,
         responses={201: ResponseSpec(UploadedView, generate_examples=False, description="Durable; thumbnails follow")},
+        security=ANYONE,
         summary="Upload a picture",
         tags=["images"],
     )
     async def post_upload(request: Request[Any, Any, Any]) -> Answer:
+        principal = await identify(request)
+        admit(principal)  # before the body is read
         async with receive_draft(request, max_file_size) as draft:
-            return _uploaded(await upload(draft, identify(request)))
+            return _uploaded(await upload(draft, principal))
 
     @patch(
         "/api/v1/images/{image_id:str}",
         operation_class=ChangeOperation,
         responses={200: ResponseSpec(ImageView, generate_examples=False, description="As it is now")},
+        security=ANYONE,
         summary="Change what is said about a picture",
         tags=["images"],
     )
     async def patch_image(
         request: Request[Any, Any, Any], image_id: FromPath[str], token: DeleteToken = None, if_match: IfMatch = None
     ) -> Answer:
+        principal = await identify(request)
         wanted: Change = read_change(await request.body())
-        changed = await change(
-            _known(image_id), wanted, identify(request), token=token, versions=read_versions(if_match)
-        )
+        changed = await change(_known(image_id), wanted, principal, token=token, versions=read_versions(if_match))
         image = changed.image
-        # An image that has an owner is changed by nobody else, and one without has no place.
-        return json_answer(200, view(image, for_owner=True), [_etag(image), *_token(changed)])
+        shown = view(image, for_owner=principal.is_user(image.owner_id))
+        return json_answer(200, shown, [_etag(image), *_token(changed)])
 
-    @delete("/api/v1/images/{image_id:str}", summary="Delete a picture", tags=["images"])
+    @delete("/api/v1/images/{image_id:str}", security=ANYONE, summary="Delete a picture", tags=["images"])
     async def delete_by_id(
         request: Request[Any, Any, Any],
         image_id: FromPath[str],
@@ -86,8 +96,9 @@ def image_routes(
         in_query: TokenInQuery = None,
         if_match: IfMatch = None,
     ) -> Response[None]:
+        principal = await identify(request)
         deleted = await delete_image(
-            _known(image_id), identify(request), token=token or in_query, versions=read_versions(if_match)
+            _known(image_id), principal, token=token or in_query, versions=read_versions(if_match)
         )
         headers = {name.decode(): value.decode() for name, value in _token(deleted)}
         return Response(None, status_code=204, headers=headers)

@@ -26,10 +26,10 @@ async def objects(storage: Storage) -> dict[str, int]:
     return found
 
 
-async def rows(database, statement: str) -> list[asyncpg.Record]:
+async def rows(database, statement: str, *arguments: object) -> list[asyncpg.Record]:
     """What a statement finds on the primary."""
     connection = await asyncpg.connect(database.primary)
     try:
-        return await connection.fetch(statement)
+        return await connection.fetch(statement, *arguments)
     finally:
         await connection.close()

@@ -1,0 +1,92 @@
+"""The routes that make, change and end accounts and sessions."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import Request, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+
+from contracts.accounts import SessionView, User, UserView, user_view
+from contracts.principals import Principal
+from services.shared.answers import Answer, json_answer
+from services.shared.principals import BEARER, Identify, unidentified
+from services.write.http.account_bodies import (
+    LoginBody,
+    LoginOperation,
+    PasswordBody,
+    PasswordOperation,
+    RegisterOperation,
+)
+from services.write.http.json_bodies import read_json
+from services.write.log_in import LoggedIn
+
+NO_STORE = (b"cache-control", b"no-store")
+"""Secrets are shown once, to one."""
+
+
+class AccountCases(msgspec.Struct, frozen=True):
+    """The use cases with their collaborators bound."""
+
+    register: Callable[[str, str, Principal], Awaitable[tuple[User, str]]]
+    log_in: Callable[[str, str, Principal], Awaitable[LoggedIn]]
+    log_out: Callable[[Principal], Awaitable[str]]
+    change_password: Callable[[str, str, Principal], Awaitable[str]]
+
+
+def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHandler]:
+    """The routes, bound to their use cases."""
+
+    @post(
+        "/api/v1/auth/register",
+        operation_class=RegisterOperation,
+        responses={201: ResponseSpec(UserView, generate_examples=False, description="The new account")},
+        summary="Make an account",
+        tags=["accounts"],
+    )
+    async def post_register(request: Request[Any, Any, Any]) -> Answer:
+        principal = unidentified(request)
+        asked = read_json(await request.body(), LoginBody)
+        user, _lsn = await cases.register(asked.email, asked.password, principal)
+        return json_answer(201, user_view(user), [NO_STORE])
+
+    @post(
+        "/api/v1/auth/login",
+        status_code=200,
+        operation_class=LoginOperation,
+        responses={200: ResponseSpec(SessionView, generate_examples=False, description="A token, shown this once")},
+        summary="Get a token for a password",
+        tags=["accounts"],
+    )
+    async def post_login(request: Request[Any, Any, Any]) -> Answer:
+        principal = unidentified(request)  # a token that holds no more must not keep anybody from getting another
+        asked = read_json(await request.body(), LoginBody)
+        found = await cases.log_in(asked.email, asked.password, principal)
+        session = SessionView(user_view(found.user), found.token, "bearer", found.expires_at)
+        return json_answer(200, session, [NO_STORE])
+
+    @post(
+        "/api/v1/auth/logout",
+        status_code=204,
+        security=BEARER,
+        summary="End the session: its token holds nowhere any more",
+        tags=["accounts"],
+    )
+    async def post_logout(request: Request[Any, Any, Any]) -> None:
+        await cases.log_out(await identify(request))
+
+    @post(
+        "/api/v1/auth/password",
+        status_code=204,
+        operation_class=PasswordOperation,
+        security=BEARER,
+        summary="Change the password, and end all other sessions",
+        tags=["accounts"],
+    )
+    async def post_password(request: Request[Any, Any, Any]) -> None:
+        principal = await identify(request)
+        asked = read_json(await request.body(), PasswordBody)
+        await cases.change_password(asked.current_password, asked.new_password, principal)
+
+    return [post_register, post_login, post_logout, post_password]
