@@ -1,6 +1,7 @@
 """HTTP answers whose bytes are ready before the request comes."""
 
 import msgspec
+from litestar import Response
 from litestar.types import Receive, Scope, Send
 
 Headers = list[tuple[bytes, bytes]]
@@ -36,6 +37,11 @@ class Answer:
 def version_tag(version: int) -> str:
     """Entity tag of an image's view: its version, quoted."""
     return f'"{version}"'
+
+
+def no_content(headers: Headers) -> Response[None]:
+    """An answer with nothing to say but its headers."""
+    return Response(None, status_code=204, headers={name.decode(): value.decode() for name, value in headers})
 
 
 def json_answer(status: int, content: object, headers: Headers | None = None) -> Answer:

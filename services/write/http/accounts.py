@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Request, post
+from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
 from contracts.accounts import SessionView, User, UserView, user_view
 from contracts.principals import Principal
-from services.shared.answers import Answer, json_answer
-from services.shared.principals import BEARER, Identify, unidentified
+from services.shared.answers import Answer, json_answer, no_content
+from services.shared.consistency import token_headers
+from services.shared.principals import BEARER, Identify, require_session, unidentified
 from services.write.http.account_bodies import (
     LoginBody,
     LoginOperation,
@@ -48,8 +49,8 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
     async def post_register(request: Request[Any, Any, Any]) -> Answer:
         principal = unidentified(request)
         asked = read_json(await request.body(), LoginBody)
-        user, _lsn = await cases.register(asked.email, asked.password, principal)
-        return json_answer(201, user_view(user), [NO_STORE])
+        user, lsn = await cases.register(asked.email, asked.password, principal)
+        return json_answer(201, user_view(user), [NO_STORE, *token_headers(user.id, 1, lsn)])
 
     @post(
         "/api/v1/auth/login",
@@ -64,7 +65,7 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
         asked = read_json(await request.body(), LoginBody)
         found = await cases.log_in(asked.email, asked.password, principal)
         session = SessionView(user_view(found.user), found.token, "bearer", found.expires_at)
-        return json_answer(200, session, [NO_STORE])
+        return json_answer(200, session, [NO_STORE, *token_headers(found.user.id, 1, found.lsn)])
 
     @post(
         "/api/v1/auth/logout",
@@ -73,8 +74,10 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
         summary="End the session: its token holds nowhere any more",
         tags=["accounts"],
     )
-    async def post_logout(request: Request[Any, Any, Any]) -> None:
-        await cases.log_out(await identify(request))
+    async def post_logout(request: Request[Any, Any, Any]) -> Response[None]:
+        principal = await identify(request)
+        user_id = require_session(principal)
+        return no_content(token_headers(user_id, 1, await cases.log_out(principal)))
 
     @post(
         "/api/v1/auth/password",
@@ -84,9 +87,11 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
         summary="Change the password, and end all other sessions",
         tags=["accounts"],
     )
-    async def post_password(request: Request[Any, Any, Any]) -> None:
+    async def post_password(request: Request[Any, Any, Any]) -> Response[None]:
         principal = await identify(request)
+        user_id = require_session(principal)
         asked = read_json(await request.body(), PasswordBody)
-        await cases.change_password(asked.current_password, asked.new_password, principal)
+        lsn = await cases.change_password(asked.current_password, asked.new_password, principal)
+        return no_content(token_headers(user_id, 1, lsn))
 
     return [post_register, post_login, post_logout, post_password]

@@ -12,7 +12,7 @@ from litestar.params import FromPath, HeaderParameter, QueryParameter
 from contracts.errors import ImageNotFound
 from contracts.images import Image, ImageView, UploadedView, image_path, view, view_fields
 from contracts.principals import Principal
-from services.shared.answers import Answer, Headers, json_answer, version_tag
+from services.shared.answers import Answer, Headers, json_answer, no_content, version_tag
 from services.shared.consistency import token_headers
 from services.shared.principals import ANYONE, Identify
 from services.write.change import Change
@@ -100,8 +100,7 @@ def image_routes(
         deleted = await delete_image(
             _known(image_id), principal, token=token or in_query, versions=read_versions(if_match)
         )
-        headers = {name.decode(): value.decode() for name, value in _token(deleted)}
-        return Response(None, status_code=204, headers=headers)
+        return no_content(_token(deleted))
 
     return [post_upload, patch_image, delete_by_id]
 

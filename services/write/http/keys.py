@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, delete, post
+from litestar import Request, Response, delete, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
@@ -13,7 +13,8 @@ from litestar.params import FromPath
 from contracts.accounts import NewKeyView, new_key_view
 from contracts.errors import NotFound
 from contracts.principals import Principal
-from services.shared.answers import Answer, json_answer
+from services.shared.answers import Answer, json_answer, no_content
+from services.shared.consistency import token_headers
 from services.shared.principals import BEARER, Identify, require_session
 from services.write.http.account_bodies import KeyOperation, read_key
 from services.write.http.accounts import NO_STORE
@@ -42,19 +43,19 @@ def key_routes(identify: Identify, cases: KeyCases) -> list[HTTPRouteHandler]:
     )
     async def post_key(request: Request[Any, Any, Any]) -> Answer:
         principal = await identify(request)
-        require_session(principal)
+        user_id = require_session(principal)
         wish = read_key(await request.body(), cases.clock())
         made = await cases.make_key(wish.name, wish.scopes, wish.expires_at, principal)
-        return json_answer(201, new_key_view(made.key, made.secret), [NO_STORE])
+        return json_answer(201, new_key_view(made.key, made.secret), [NO_STORE, *token_headers(user_id, 1, made.lsn)])
 
     @delete("/api/v1/api-keys/{key_id:str}", security=BEARER, summary="Revoke an API key", tags=["accounts"])
-    async def delete_key(request: Request[Any, Any, Any], key_id: FromPath[str]) -> None:
+    async def delete_key(request: Request[Any, Any, Any], key_id: FromPath[str]) -> Response[None]:
         principal = await identify(request)
-        require_session(principal)
+        user_id = require_session(principal)
         try:
             known = UUID(key_id)
         except ValueError:
             raise NotFound from None
-        await cases.revoke_key(known, principal)
+        return no_content(token_headers(user_id, 1, await cases.revoke_key(known, principal)))
 
     return [post_key, delete_key]
