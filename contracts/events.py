@@ -17,6 +17,7 @@ import msgspec
 
 from contracts.accounts import Credential
 from contracts.images import Image
+from contracts.shards import SHARDS_ID, ShardMap
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -88,7 +89,36 @@ class CredentialChanged(Event, frozen=True, tag="credential.changed.v1"):
         return self.credential.version
 
 
-AnyEvent = ImageUploaded | ImageReady | ImageFailed | ImageChanged | ImageDeleted | CredentialChanged
+class ImageMoved(ImageEvent, frozen=True, tag="image.moved.v1"):
+    """Copies of an image's objects are on other shards now; nothing that people see is different."""
+
+
+class ShardsChanged(Event, frozen=True, tag="shards.changed.v1"):
+    """The list of shards is another one, which is here as a whole."""
+
+    shards: ShardMap
+
+    @property
+    def subject_id(self) -> UUID:
+        """There is one list."""
+        return SHARDS_ID
+
+    @property
+    def version(self) -> int:
+        """The list's version."""
+        return self.shards.version
+
+
+AnyEvent = (
+    ImageUploaded
+    | ImageReady
+    | ImageFailed
+    | ImageChanged
+    | ImageDeleted
+    | ImageMoved
+    | CredentialChanged
+    | ShardsChanged
+)
 """Every kind that can be published; a new one is added here."""
 
 _encoder = msgspec.json.Encoder()

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from infrastructure import env
-from infrastructure.storage.config import Bucket, StorageConfig, addresses
+from infrastructure.storage.config import Bucket, StorageConfig, address, parse
 
 Hosts = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
@@ -29,5 +29,6 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 def buckets() -> tuple[Bucket, ...]:
     """The shards of `CHITRAM_SHARDS` that are buckets, wherever. Raises `env.ConfigError`."""
-    keyless = msgspec.structs.replace(env.read(StorageConfig), access_key="-", secret_key="-")  # noqa: S106
-    return tuple(shard for shard in addresses(keyless) if isinstance(shard, Bucket))
+    config = env.read(StorageConfig)
+    places = (address(parse(text), tls=config.tls) for text in config.shards)
+    return tuple(place for place in places if isinstance(place, Bucket))

@@ -2,7 +2,8 @@
 
  1. what an earlier stack has left behind goes, every part gets a port, and the supervisor starts;
  2. side by side: the primary, its database and migrations, then the replicas; Valkey; NATS; SeaweedFS and its buckets;
- 3. the services, each waited for until it says that it is ready;
+ 3. where the buckets are now is written down, should that have changed; then the services, each waited for until it
+    says that it is ready;
  4. nginx, and through it the question whether all is well.
 
 Everything is idempotent: on a stack that runs in part, the rest is started.
@@ -16,7 +17,7 @@ from functools import partial
 
 import msgspec
 
-from deploy.local import blueprint, facts, leftovers, ports, settings, unprivileged
+from deploy.local import blueprint, facts, leftovers, moved, ports, settings, unprivileged
 from deploy.local.blueprint import BUCKETS, Blueprint
 from deploy.local.facts import Counts, Facts
 from deploy.local.layout import Layout
@@ -152,6 +153,7 @@ def _bring_up(settled: Facts, layout: Layout, supervisor: Supervisor, report: Re
                 pool.submit(_start_seaweedfs, plan.seaweedfs, run),
             )
         )
+        moved.follow(plan.primary, plan.seaweedfs)
         _all(pool.submit(run, service.part(server)) for server in plan.services)
     run(nginx.part(plan.nginx))
     _prove(settled.port)

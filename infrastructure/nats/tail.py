@@ -19,6 +19,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo
 from nats.js.errors import NotFoundError
 
 from contracts.errors import Unavailable
+from contracts.subjects import subject
 from infrastructure.nats.connection import Connection
 from infrastructure.nats.delivery import Delivery, read
 from infrastructure.nats.pause import Pause
@@ -39,8 +40,15 @@ log = logging.getLogger(__name__)
 class Tail:
     """Made by `follow`."""
 
-    def __init__(self, connection: Connection, handle: Callable[[Delivery], None], on_gap: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        handle: Callable[[Delivery], None],
+        on_gap: Callable[[], None],
+        types: tuple[str, ...],
+    ) -> None:
         self._connection = connection
+        self._types = types
         self._handle = handle
         self._on_gap = on_gap
         self._stream_made: datetime | None = None
@@ -109,6 +117,7 @@ class Tail:
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
                 opt_start_seq=self._sequence + 1,
                 ack_policy=AckPolicy.NONE,
+                filter_subjects=[subject(self._connection.prefix, kind) for kind in self._types] or None,
                 inactive_threshold=INACTIVE,
                 mem_storage=True,
                 num_replicas=1,
@@ -169,17 +178,20 @@ async def follow(
     handle: Callable[[Delivery], None],
     *,
     on_gap: Callable[[], None] = lambda: None,
+    types: tuple[str, ...] = (),
     within: float = ATTACH_WITHIN,
     required: bool = True,
 ) -> AsyncIterator[Tail]:
     """Calls `handle` for every event published from now on while the block runs, in the stream's order.
+
+    With `types` it hears of events of these types only.
 
     `handle` and `on_gap` must not block. `on_gap` is called when events may have been missed (their
     stream was lost, or one can't be decoded): whatever was concluded from them is void.
     Raises `Unavailable` when following can't begin `within` seconds; where it is not `required` the block begins
     all the same, and events are heard as soon as they can be.
     """
-    tail = Tail(connection, handle, on_gap)
+    tail = Tail(connection, handle, on_gap, types)
     running = asyncio.create_task(tail.run())
     try:
         try:

@@ -4,9 +4,26 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from infrastructure.postgres.connection import Connection, fetch
+from infrastructure.postgres.primary import Primary
 
 Copy = tuple[str, str]
 """An object's key and the shard that holds this copy of it."""
+
+
+class Discarded:
+    """The table of given-up copies. Its methods raise Unavailable."""
+
+    def __init__(self, primary: Primary) -> None:
+        self._primary = primary
+
+    async def count(self, shard: str) -> int:
+        """How many copies wait to be deleted from a shard, now or later."""
+        rows = await self._primary.ask("SELECT count(*) FROM discarded WHERE shard = $1", shard)
+        return int(rows[0][0])
+
+    async def forget(self, shard: str) -> None:
+        """Drops everything about a shard that is no more."""
+        await self._primary.write("DELETE FROM discarded WHERE shard = $1", shard)
 
 
 async def insert_discarded(connection: Connection, copies: Iterable[Copy], not_before: datetime) -> None:

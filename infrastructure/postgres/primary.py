@@ -102,9 +102,13 @@ class Primary:
         async with self.borrow() as connection:
             return await fetch(connection, statement, *arguments)
 
+    async def ask(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Runs one statement that only reads, on a new connection if need be."""
+        return await self._twice(lambda: self.fetch(statement, *arguments), repeatable=(NoAnswer, Undone))
+
     async def ping(self) -> None:
-        """Returns when the server has answered, on a new connection if need be. Raises Unavailable."""
-        await self._twice(lambda: self.fetch("SELECT 1"), repeatable=(NoAnswer, Undone))
+        """Returns when the server has answered. Raises Unavailable."""
+        await self.ask("SELECT 1")
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from contracts.shards import Shard, ShardMap
 from infrastructure.env import ConfigError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -16,12 +17,13 @@ _WEIGHT = re.compile(r"[1-9][0-9]{0,2}")
 
 
 class StorageConfig(msgspec.Struct, frozen=True):
-    """`shards` are `name=s3://host:port/bucket` or `name=file:///directory`, with `?weight=2` to hold twice as much.
+    """`shards` are `name=s3://host:port/bucket` or `name=file:///directory`, with `?weight=2` to hold twice as much:
+    those that a new system begins with. From then on the list is in the database.
 
     `write_quorum` is how many of the `copies` must be there before an upload counts; 0 means all.
     """
 
-    shards: tuple[str, ...] = msgspec.field(name="CHITRAM_SHARDS")
+    shards: tuple[str, ...] = msgspec.field(name="CHITRAM_SHARDS", default=())
     access_key: str = msgspec.field(name="CHITRAM_S3_ACCESS_KEY", default="")
     secret_key: str = msgspec.field(name="CHITRAM_S3_SECRET_KEY", default="")
     region: str = msgspec.field(name="CHITRAM_S3_REGION", default="us-east-1")
@@ -57,7 +59,6 @@ class Bucket(msgspec.Struct, frozen=True):
     name: str
     endpoint: str
     bucket: str
-    weight: int = 1
 
 
 class Directory(msgspec.Struct, frozen=True):
@@ -65,39 +66,58 @@ class Directory(msgspec.Struct, frozen=True):
 
     name: str
     path: Path
-    weight: int = 1
 
 
 Address = Bucket | Directory
 
 
-def addresses(config: StorageConfig) -> tuple[Address, ...]:
-    """The shards of a configuration, in its order. Raises `ConfigError` for what can't work."""
-    found = tuple(_address(text, tls=config.tls) for text in config.shards)
-    names = [address.name for address in found]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"CHITRAM_SHARDS: each shard needs a name of its own, got {', '.join(names)}")
-    if config.copies > len(found):
-        raise ConfigError(f"CHITRAM_COPIES: {config.copies} copies need as many shards, there are {len(found)}")
-    if config.write_quorum > config.copies:
-        raise ConfigError(f"CHITRAM_WRITE_QUORUM: more than the {config.copies} copies of CHITRAM_COPIES")
-    if any(isinstance(address, Bucket) for address in found) and not (config.access_key and config.secret_key):
-        raise ConfigError("CHITRAM_S3_ACCESS_KEY and CHITRAM_S3_SECRET_KEY: s3:// shards need both")
+def first_map(config: StorageConfig) -> ShardMap:
+    """The shards that a configuration names, in its order. Raises `ConfigError` for what can't work."""
+    shards = tuple(parse(text) for text in config.shards)
+    if not shards:
+        raise ConfigError("CHITRAM_SHARDS is not set, and no shards are written down in the database")
+    found = ShardMap(0, shards)
+    check(config, found)
     return found
 
 
-def _address(text: str, *, tls: bool) -> Address:
+def check(config: StorageConfig, shards: ShardMap) -> None:
+    """Raises `ConfigError` when the settings and the shards don't go together."""
+    names = [shard.name for shard in shards.shards]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"CHITRAM_SHARDS: each shard needs a name of its own, got {', '.join(names)}")
+    places = [address(shard, tls=config.tls) for shard in shards.shards]
+    if len({msgspec.structs.replace(place, name="") for place in places}) < len(places):
+        raise ConfigError(f"CHITRAM_SHARDS: two of {', '.join(names)} are the same place")
+    if config.copies > len(shards.active):
+        count = len(shards.active)
+        raise ConfigError(f"CHITRAM_COPIES: {config.copies} copies need as many active shards, there are {count}")
+    if config.write_quorum > config.copies:
+        raise ConfigError(f"CHITRAM_WRITE_QUORUM: more than the {config.copies} copies of CHITRAM_COPIES")
+    if any(isinstance(place, Bucket) for place in places) and not (config.access_key and config.secret_key):
+        raise ConfigError("CHITRAM_S3_ACCESS_KEY and CHITRAM_S3_SECRET_KEY: s3:// shards need both")
+
+
+def parse(text: str) -> Shard:
+    """`name=url?weight=2` -> the shard. Raises `ConfigError`."""
     name, _, url = text.partition("=")
     parts = urlsplit(url)
     if not _NAME.fullmatch(name) or parts.scheme not in {"s3", "file"}:
         raise ConfigError(f"CHITRAM_SHARDS: expected name=s3://host:port/bucket or name=file:///directory, got {text}")
-    weight = _weight(parts.query, text)
+    shard = Shard(name, url.partition("?")[0], _weight(parts.query, text))
+    address(shard, tls=False)
+    return shard
+
+
+def address(shard: Shard, *, tls: bool) -> Address:
+    """Where a shard is. Raises `ConfigError` for a place that can't be one."""
+    parts = urlsplit(shard.url)
     if parts.scheme == "file":
-        return Directory(name, _directory(parts.netloc, parts.path, text), weight)
+        return Directory(shard.name, _directory(parts.netloc, parts.path, f"{shard.name}={shard.url}"))
     endpoint, bucket = _without_default_port(parts.netloc.lower(), tls=tls), parts.path.strip("/")
     if not _ENDPOINT.fullmatch(endpoint) or not _BUCKET.fullmatch(bucket):
-        raise ConfigError(f"CHITRAM_SHARDS: expected s3://host:port/bucket, got {text}")
-    return Bucket(name, endpoint, bucket, weight)
+        raise ConfigError(f"CHITRAM_SHARDS: expected s3://host:port/bucket, got {shard.name}={shard.url}")
+    return Bucket(shard.name, endpoint, bucket)
 
 
 def _weight(query: str, text: str) -> int:

@@ -1,7 +1,7 @@
 """Where nginx finds an object: addresses of internal locations, made quickly and remembered."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from infrastructure.storage.breaker import Breaker
@@ -27,7 +27,7 @@ class Locator:
 
     def __init__(
         self,
-        addresses: Iterable[Address],
+        addresses: Mapping[str, Address],
         breakers: Mapping[str, Breaker],
         *,
         sign: Callable[[Bucket, str], str],
@@ -36,18 +36,20 @@ class Locator:
         lifetime: float = LIFETIME,
         remembered: int = REMEMBERED,
     ) -> None:
-        """`sign` gives `<host:port>/<bucket>/<key>?<query>`; `clock` is monotonic.
+        """`addresses` are those of the shards by name, `clock` is monotonic.
+
+        `sign` gives `<host:port>/<bucket>/<key>?<query>`.
 
         `on_failed` hears of each shard that nginx could not get an object from.
         """
-        self._addresses = {address.name: address for address in addresses}
+        self._addresses = addresses
         self._breakers = breakers
         self._sign = sign
         self._clock = clock
         self._on_failed = on_failed
         self._renew_after = lifetime / 2
         self._limit = remembered
-        self._signed: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
+        self._signed: OrderedDict[tuple[Bucket, str], tuple[float, str]] = OrderedDict()
 
     def locate(self, key: str, placement: tuple[str, ...], failed: int = 0) -> str | None:
         """Where to fetch an object: a healthy copy first, each copy once, None when all have been tried.
@@ -84,16 +86,16 @@ class Locator:
 
     def _presigned(self, address: Bucket, key: str) -> str:
         now = self._clock()
-        entry = self._signed.get((address.name, key))
+        entry = self._signed.get((address, key))
         if entry is not None and now < entry[0]:
-            self._signed.move_to_end((address.name, key))
+            self._signed.move_to_end((address, key))
             return entry[1]
         return self._renewed(address, key, now)
 
     def _renewed(self, address: Bucket, key: str, now: float) -> str:
         signed = self._sign(address, key)
-        self._signed[address.name, key] = (now + self._renew_after, signed)
-        self._signed.move_to_end((address.name, key))
+        self._signed[address, key] = (now + self._renew_after, signed)
+        self._signed.move_to_end((address, key))
         if len(self._signed) > self._limit:
             self._signed.popitem(last=False)
         return signed

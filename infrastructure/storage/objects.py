@@ -11,10 +11,9 @@ import msgspec
 from contracts.errors import ObjectMissing, Unavailable
 from infrastructure.failpoints import failpoint
 from infrastructure.storage.body import Body, view
-from infrastructure.storage.breaker import Breaker
+from infrastructure.storage.fleet import Fleet
 from infrastructure.storage.race import Race
-from infrastructure.storage.ring import Ring
-from infrastructure.storage.shard import Shard, ShardFailed, checked
+from infrastructure.storage.shard import ShardFailed, checked
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +41,7 @@ class Objects:
 
     def __init__(
         self,
-        shards: Mapping[str, Shard],
-        breakers: Mapping[str, Breaker],
-        ring: Ring,
+        fleet: Fleet,
         *,
         copies: int,
         quorum: int,
@@ -52,9 +49,7 @@ class Objects:
         on_slow: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`on_slow` hears of each shard that another one is asked beside; when that one wins, it is a failure."""
-        self._shards = shards
-        self._breakers = breakers
-        self._ring = ring
+        self._fleet = fleet
         self._copies = copies
         self._quorum = quorum
         self._patience = patience
@@ -68,7 +63,7 @@ class Objects:
         the sweep. Repeating a put is harmless. The body must not change until this returns.
         """
         content = view(body)
-        candidates = filter(self._admits, self._ring.walk(checked(key)))
+        candidates = filter(self._admits, self._fleet.ring.walk(checked(key)))
         race = Race(
             partial(self._put, key, content, content_type),
             candidates,
@@ -120,31 +115,35 @@ class Objects:
     @property
     def is_writable(self) -> bool:
         """Whether enough shards are in use for a put to succeed, as far as is known without asking."""
-        return sum(breaker.is_closed for breaker in self._breakers.values()) >= self._quorum
+        return sum(map(self._admits, self._fleet.active)) >= self._quorum
 
     def _admits(self, name: str) -> bool:
         """Probes are the watch's: no upload has to find out whether a shard is back."""
-        return self._breakers[name].is_closed
+        breaker = self._fleet.breakers.get(name)  # a shard may be removed while a call walks the ring
+        return breaker is not None and breaker.is_closed
 
     def _known(self, key: str, placement: tuple[str, ...]) -> list[str]:
-        unknown = [name for name in placement if name not in self._shards]
+        unknown = [name for name in placement if name not in self._fleet.shards]
         if unknown:
             logger.error("%s has copies on shards that are not configured: %s", key, ", ".join(unknown))
-        return [name for name in placement if name in self._shards]
+        return [name for name in placement if name in self._fleet.shards]
 
     def _overtaken(self, name: str) -> None:
-        self._breakers[name].failed()
+        if breaker := self._fleet.breakers.get(name):
+            breaker.failed()
         logger.warning("shard %s was too slow, another took its place", name)
 
     async def _put(self, key: str, content: memoryview, content_type: str, name: str) -> None:
         await failpoint("storage.before_put")
-        with self._breakers[name].call():
-            await self._shards[name].put(key, content, content_type)
+        shard, breaker = self._fleet.reach(name)
+        with breaker.call():
+            await shard.put(key, content, content_type)
         await failpoint("storage.after_put")
 
     async def _get(self, key: str, sha256: str | None, name: str) -> bytes:
-        with self._breakers[name].call():
-            data = await self._shards[name].get(key)
+        shard, breaker = self._fleet.reach(name)
+        with breaker.call():
+            data = await shard.get(key)
         if sha256 is not None and await asyncio.to_thread(_digest, data) != sha256:
             logger.error("%s on shard %s does not have the bytes it was stored with", key, name)
             raise CorruptCopy
@@ -152,8 +151,9 @@ class Objects:
 
     async def _delete(self, key: str, name: str) -> Unavailable | None:
         try:
-            with self._breakers[name].call():
-                await self._shards[name].delete(key)
+            shard, breaker = self._fleet.reach(name)
+            with breaker.call():
+                await shard.delete(key)
         except Unavailable as error:
             return error
         return None

@@ -4,113 +4,107 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-
-import msgspec
-from aiobotocore.httpsession import AIOHTTPSession
+from contextlib import asynccontextmanager
 
 from contracts.errors import Unavailable
+from contracts.shards import Shard as Listed
+from contracts.shards import ShardMap, ShardState
 from infrastructure.env import ConfigError
-from infrastructure.storage.breaker import POLICY, Breaker, Policy, State
-from infrastructure.storage.config import DEADLINES, Address, Bucket, Deadlines, StorageConfig, addresses
+from infrastructure.storage.breaker import POLICY, Policy, State
+from infrastructure.storage.config import DEADLINES, Bucket, Deadlines, StorageConfig, check, first_map
 from infrastructure.storage.delivery import LIFETIME, Locator
-from infrastructure.storage.files import DirectoryShard
+from infrastructure.storage.fleet import Fleet, open_fleet
 from infrastructure.storage.objects import PATIENCE, Objects, Patience
 from infrastructure.storage.ring import Ring
-from infrastructure.storage.s3 import BucketShard
-from infrastructure.storage.session import open_session
-from infrastructure.storage.shard import Shard, ShardFailed, ShardMisconfigured
+from infrastructure.storage.shard import Shard, ShardMisconfigured
 from infrastructure.storage.sign import Signer
 from infrastructure.storage.watch import Watch
-from infrastructure.telemetry import metrics
 
 logger = logging.getLogger(__name__)
 
-_CALL_LIFETIME = 900
-"""Seconds: how far a server's clock may differ from ours, as with signed headers."""
 
-
-class Storage(msgspec.Struct, frozen=True):
+class Storage:
     """The open room: `objects` moves bytes, `locator` says where nginx finds them."""
 
-    objects: Objects
-    locator: Locator
-    shards: dict[str, Shard]
-    ring: Ring
+    def __init__(self, fleet: Fleet, objects: Objects, locator: Locator) -> None:
+        self._fleet = fleet
+        self.objects = objects
+        self.locator = locator
+
+    @property
+    def shards(self) -> Mapping[str, Shard]:
+        """All connected shards by name, the draining ones too; follows changes."""
+        return self._fleet.shards
+
+    @property
+    def listed(self) -> Mapping[str, Listed]:
+        """What the list in use says of each."""
+        return self._fleet.listed
+
+    @property
+    def ring(self) -> Ring:
+        """Where new objects go, as of now."""
+        return self._fleet.ring
+
+    @property
+    def version(self) -> int:
+        """Of the list of shards in use."""
+        return self._fleet.version
+
+    def breakers(self) -> dict[str, State]:
+        """The state of each shard's breaker."""
+        return {name: breaker.state for name, breaker in self._fleet.breakers.items()}
+
+    async def change(self, shards: ShardMap) -> None:
+        """Goes over to another list of shards, if it is newer, while everything goes on.
+
+        A list that can't be used is logged and not taken: the old one still works.
+        """
+        before = set(self._fleet.shards)
+        try:
+            changed = await self._fleet.change(shards)
+        except ConfigError as error:
+            logger.error("version %d of the shards can't be used: %s", shards.version, error)  # noqa: TRY400 - no bug of ours
+            return
+        if changed:
+            added = [name for name in self._fleet.shards if name not in before]
+            await asyncio.gather(*(self._fleet.examine(name) for name in added))
 
 
 @asynccontextmanager
 async def open_storage(
     config: StorageConfig,
+    shards: ShardMap | None = None,
     *,
     reads_only: bool = False,
+    forgiving: bool = False,
     deadlines: Deadlines = DEADLINES,
     patience: Patience = PATIENCE,
     policy: Policy = POLICY,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Storage]:
-    """Connects to every shard and proves it.
+    """Connects to every shard, those of the configuration unless others are given, and proves it.
 
     Raises `ConfigError` for a missing bucket or directory and for refused keys, naming the shard,
     and `Unavailable` when fewer shards answer than an upload needs; with `reads_only` the start goes
-    on without them. A shard that is silent now is avoided until it answers.
+    on without them. A shard that is silent now is avoided until it answers, and so is a draining one that is lost;
+    for who is `forgiving`, any.
     """
-    found = addresses(config)
-    async with AsyncExitStack() as stack:
-        shards = await _connect(found, config, deadlines, stack)
-        breakers = {name: _breaker(name, clock, policy) for name in shards}
-        await _prove(shards, breakers, needed=0 if reads_only else config.quorum)
-        ring = Ring({address.name: address.weight for address in found})
-        logger.info("ring %s: %d shards, %d copies of an object", ring.fingerprint, len(found), config.copies)
-        watch = Watch(shards, breakers)
+    first = shards or first_map(config)
+    check(config, first)
+    async with open_fleet(config, deadlines=deadlines, policy=policy, clock=clock) as fleet:
+        await fleet.change(first)
+        await _prove(fleet, needed=0 if reads_only or forgiving else config.quorum, forgiving=forgiving)
+        watch = Watch(fleet.shards, fleet.breakers)
         watching = asyncio.create_task(watch.run())
-        stack.push_async_callback(_stop, watching)
-        objects = Objects(
-            shards,
-            breakers,
-            ring,
-            copies=config.copies,
-            quorum=config.quorum,
-            patience=patience,
-            on_slow=watch.doubt,
-        )
-        locator = Locator(found, breakers, sign=_presigner(config), clock=clock, on_failed=watch.doubt)
-        yield Storage(objects, locator, shards, ring)
-
-
-async def _connect(
-    found: tuple[Address, ...], config: StorageConfig, deadlines: Deadlines, stack: AsyncExitStack
-) -> dict[str, Shard]:
-    shards: dict[str, Shard] = {}
-    sessions: dict[str, AIOHTTPSession] = {}
-    signer = Signer(config.access_key, config.secret_key, config.region, tls=config.tls, lifetime=_CALL_LIFETIME)
-    for address in found:
-        if isinstance(address, Bucket):
-            if address.endpoint not in sessions:
-                session = open_session(tls=config.tls, deadlines=deadlines)
-                sessions[address.endpoint] = await stack.enter_async_context(session)
-            http = sessions[address.endpoint]
-            shards[address.name] = BucketShard(address, http=http, signer=signer, deadlines=deadlines)
-        else:
-            directory = DirectoryShard(address, deadlines=deadlines)
-            stack.callback(directory.close)
-            shards[address.name] = directory
-    return shards
-
-
-def _breaker(name: str, clock: Callable[[], float], policy: Policy) -> Breaker:
-    gauge = metrics.shard_state.labels(name)
-    gauge.set(1)
-    used = True
-
-    def on_change(state: State) -> None:
-        nonlocal used
-        if used != (state is State.CLOSED):
-            used = not used
-            gauge.set(used)
-            logger.warning("shard %s is %s", name, "used again" if used else "avoided")
-
-    return Breaker(clock=clock, policy=policy, on_change=on_change)
+        try:
+            objects = Objects(fleet, copies=config.copies, quorum=config.quorum, patience=patience, on_slow=watch.doubt)
+            locator = Locator(
+                fleet.addresses, fleet.breakers, sign=_presigner(config), clock=clock, on_failed=watch.doubt
+            )
+            yield Storage(fleet, objects, locator)
+        finally:
+            await _stop(watching)
 
 
 def _presigner(config: StorageConfig) -> Callable[[Bucket, str], str]:
@@ -122,29 +116,22 @@ def _presigner(config: StorageConfig) -> Callable[[Bucket, str], str]:
     return sign
 
 
-async def _prove(shards: Mapping[str, Shard], breakers: Mapping[str, Breaker], *, needed: int) -> None:
-    problems = await asyncio.gather(*(_problem(shard) for shard in shards.values()))
+async def _prove(fleet: Fleet, *, needed: int, forgiving: bool) -> None:
+    problems = await asyncio.gather(*(fleet.examine(name) for name in fleet.shards))
     silent = {}
-    for name, problem in zip(shards, problems, strict=True):
-        if isinstance(problem, ShardMisconfigured):
+    for name, problem in zip(fleet.shards, problems, strict=True):
+        if problem is None:
+            continue
+        is_active = fleet.listed[name].state is ShardState.ACTIVE
+        if isinstance(problem, ShardMisconfigured) and is_active and not forgiving:
             raise ConfigError(f"CHITRAM_SHARDS: shard {name}: {problem.reason}")
-        if problem is not None:
+        logger.warning("shard %s does not answer: %s", name, problem.reason)
+        if is_active:
             silent[name] = problem.reason
-            breakers[name].trip()
-            logger.warning("shard %s does not answer: %s", name, problem.reason)
-    if len(shards) - len(silent) < needed:
+    answering = len(fleet.active) - len(silent)
+    if answering < needed:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in silent.items())
-        raise Unavailable(f"uploads need {needed} shards, {len(shards) - len(silent)} answer ({reasons})")
-
-
-async def _problem(shard: Shard) -> ShardFailed | None:
-    try:
-        if isinstance(shard, DirectoryShard):
-            await shard.prepare()
-        await shard.ping()
-    except ShardFailed as error:
-        return error
-    return None
+        raise Unavailable(f"uploads need {needed} shards, {answering} answer ({reasons})")
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

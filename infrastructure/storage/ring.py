@@ -54,6 +54,15 @@ class Ring:
                 found.append(name)
         return tuple(found)
 
+    def shares(self) -> dict[str, float]:
+        """Which part of all keys, from 0 to 1, has each shard as its first owner."""
+        found = dict.fromkeys(self._names, 0)
+        before = self._places[-1] - (1 << 64)  # the last point's arc goes round to the first
+        for word in self._places:
+            found[self._names[word & _RANK]] += (word & ~_RANK) - (before & ~_RANK)
+            before = word
+        return {name: arc / (1 << 64) for name, arc in found.items()}
+
     def walk(self, key: str) -> Iterator[str]:
         """Every shard once, in the order in which a key would like them."""
         places = self._places

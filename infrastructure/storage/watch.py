@@ -56,12 +56,13 @@ class Watch:
             return  # the breaker has taken note
 
     async def _examine(self, name: str) -> None:
-        if not self._breakers[name].is_closed:
-            return  # it is avoided already, and has its own probe
+        breaker = self._breakers.get(name)
+        if breaker is None or not breaker.is_closed:
+            return  # it is no more, or avoided already and has its own probe
         try:
             await self._shards[name].ping()
         except ShardFailed:
-            self._breakers[name].trip()
+            breaker.trip()
 
     async def _pause(self) -> None:
         try:

@@ -115,6 +115,7 @@ derivative_seconds = Histogram(
     registry=registry,
 )
 shard_state = Gauge("shard_state", "1 while a shard is used, 0 while it is avoided.", ["shard"], registry=registry)
+shards_version = Gauge("shards_version", "Version of the list of shards in use.", registry=registry)
 lease_state = Gauge("lease_state", "1 while this process holds its lease, else 0.", registry=registry)
 
 

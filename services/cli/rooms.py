@@ -11,13 +11,13 @@ import asyncio
 import functools
 import os
 from argparse import Namespace
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeAlias
 
 import msgspec
 
-from contracts.errors import Unavailable
+from contracts.errors import Refused, Unavailable
 from deploy.local import blueprint, facts
 from deploy.local.layout import Layout, here
 from deploy.local.supervisor import Supervisor
@@ -27,6 +27,7 @@ from infrastructure.nats import connection as nats
 from infrastructure.nats.config import NatsConfig
 from infrastructure.postgres import primary as postgres
 from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.postgres.shards import newer_than
 from infrastructure.redis import client as redis
 from infrastructure.redis.config import RedisConfig
 from infrastructure.storage import open as storage
@@ -75,6 +76,8 @@ def operates(command: Callable[[Namespace, Environment], Awaitable[int]]) -> Com
             return asyncio.run(_run(command, given, found))
         except env.ConfigError as error:
             raise Trouble(f"{error}.", way_out="Set this variable to what the services have.") from None
+        except Refused as error:
+            raise Trouble(error.detail) from error
         except Unavailable as error:
             raise Trouble(
                 error.detail, way_out="See what runs: chitram status, and /health of the services."
@@ -95,9 +98,12 @@ def open_primary(environment: Environment) -> AbstractAsyncContextManager[postgr
     return postgres.open_primary(msgspec.structs.replace(config, pool_size=CONNECTIONS))
 
 
-def open_storage(environment: Environment) -> AbstractAsyncContextManager[storage.Storage]:
-    """The shards, as far as they answer."""
-    return storage.open_storage(env.read(StorageConfig, environment), reads_only=True)
+@asynccontextmanager
+async def open_storage(environment: Environment, primary: postgres.Primary) -> AsyncIterator[storage.Storage]:
+    """The shards of the list in the database, as far as they answer."""
+    listed = await newer_than(0, fetch=primary.ask)
+    async with storage.open_storage(env.read(StorageConfig, environment), listed, forgiving=True) as opened:
+        yield opened
 
 
 def open_nats(environment: Environment, *, required: bool = True) -> AbstractAsyncContextManager[nats.Connection]:

@@ -21,10 +21,11 @@ from infrastructure.postgres.catalogue import Catalogue
 from infrastructure.postgres.config import ReplicaConfig
 from infrastructure.postgres.primary import check_primary
 from infrastructure.postgres.replica import Replica, open_replica
+from infrastructure.postgres.shards import newer_than
 from infrastructure.redis.cache import ViewCache, open_cache
 from infrastructure.redis.config import RedisConfig
 from infrastructure.storage.config import StorageConfig
-from infrastructure.storage.open import Storage, open_storage
+from infrastructure.storage.open import open_storage
 from services.read.config import ReadConfig
 from services.read.deliver import locate
 from services.read.flights import Flights
@@ -38,6 +39,7 @@ from services.read.trust import Trust
 from services.shared.apps import observed_app
 from services.shared.health import Dependency, holds
 from services.shared.running import background, run
+from services.shared.shards import following
 
 
 @asynccontextmanager
@@ -48,7 +50,10 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
         await rooms.enter_async_context(background(keep_measuring(replica)))
         shared = await rooms.enter_async_context(open_cache(env.read(RedisConfig)))
-        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), reads_only=True))
+        newer = partial(newer_than, fetch=replica.fetch)
+        known = await newer(0)
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), known, reads_only=True))
+        shards = await rooms.enter_async_context(following(newer, storage))
 
         memory = Memory(config.memory_bytes)
         trust = Trust(
@@ -66,6 +71,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         def hear(delivery: Delivery) -> None:
             if isinstance(delivery.event, ImageEvent):
                 follower.hear(delivery.event.image)
+            shards.hear(delivery.event)
 
         nats = await rooms.enter_async_context(
             open_nats(env.read(NatsConfig), consumers=(), on_lost=trust.restart, within=1.0, required=False)
@@ -89,13 +95,14 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 locate=partial(locate, locator=storage.locator),
                 draw_placeholder=placeholder_png,
                 max_age=config.max_age,
-                dependencies=_dependencies(config, replica, shared, storage, lambda: tail.is_attached),
+                dependencies=_dependencies(config, replica, shared, lambda: tail.is_attached),
+                storage=storage,
             )
         )
 
 
 def _dependencies(
-    config: ReadConfig, replica: Replica, shared: ViewCache, storage: Storage, attached: Callable[[], bool]
+    config: ReadConfig, replica: Replica, shared: ViewCache, attached: Callable[[], bool]
 ) -> tuple[Dependency, ...]:
     """What health looks at. Only without any replica can nothing be answered."""
     return (
@@ -111,7 +118,6 @@ def _dependencies(
         ),
         Dependency("redis", shared.ping, essential=False),
         Dependency("nats", holds(attached), essential=False),
-        *(Dependency(f"shard {name}", shard.ping, essential=False) for name, shard in storage.shards.items()),
     )
 
 

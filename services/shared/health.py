@@ -1,9 +1,9 @@
 """Health: is the process alive, and can it do its work?"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from litestar import get
@@ -39,12 +39,30 @@ class Dependency(msgspec.Struct, frozen=True):
     essential: bool = True
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What a check of all dependencies found, each by its name: `ok` or `down`."""
+class Shard(Protocol):
+    """Somewhere that objects are."""
+
+    async def ping(self) -> None: ...
+
+
+class Storage(Protocol):
+    """Shards that come and go."""
+
+    @property
+    def shards(self) -> Mapping[str, Shard]: ...
+
+    def breakers(self) -> Mapping[str, str]:
+        """`closed`, `open` or `half-open` of each shard, as this process uses it."""
+        ...
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a check of all dependencies found, each by its name: `ok` or `down`; and the breakers of the shards."""
 
     status: Health
     service: str
     dependencies: dict[str, str]
+    breakers: dict[str, str] = {}
 
 
 def holds(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
@@ -56,20 +74,29 @@ def holds(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
     return check
 
 
-async def examine(service: str, dependencies: tuple[Dependency, ...]) -> Report:
-    """Checks every dependency at once; takes no longer than `DEADLINE`."""
+async def examine(service: str, dependencies: tuple[Dependency, ...], storage: Storage | None = None) -> Report:
+    """Checks every dependency at once, and every shard; takes no longer than `DEADLINE`."""
+    dependencies = (*dependencies, *_shards(storage))
     states = await asyncio.gather(*(_state(dependency) for dependency in dependencies))
     down = [dependency for dependency, state in zip(dependencies, states, strict=True) if state != "ok"]
     status = Health.UNAVAILABLE if any(d.essential for d in down) else Health.DEGRADED if down else Health.OK
-    return Report(status, service, {d.name: state for d, state in zip(dependencies, states, strict=True)})
+    found = {d.name: state for d, state in zip(dependencies, states, strict=True)}
+    return Report(status, service, found, dict(storage.breakers()) if storage else {})
+
+
+def _shards(storage: Storage | None) -> list[Dependency]:
+    """None is essential: where one is missing, others have the copies."""
+    listed = storage.shards.items() if storage else ()
+    return [Dependency(f"shard {name}", shard.ping, essential=False) for name, shard in listed]
 
 
 class Examiner:
     """`examine`, at most once in `KEEP` seconds however many ask: it costs a question to every server."""
 
-    def __init__(self, service: str, dependencies: tuple[Dependency, ...]) -> None:
+    def __init__(self, service: str, dependencies: tuple[Dependency, ...], storage: Storage | None = None) -> None:
         self._service = service
         self._dependencies = dependencies
+        self._storage = storage
         self._report: Report | None = None
         self._old_at = 0.0
         self._examining = asyncio.Lock()
@@ -79,7 +106,7 @@ class Examiner:
         async with self._examining:
             clock = asyncio.get_running_loop().time
             if self._report is None or clock() >= self._old_at:
-                self._report = await examine(self._service, self._dependencies)
+                self._report = await examine(self._service, self._dependencies, self._storage)
                 self._old_at = clock() + KEEP
             return self._report
 
@@ -93,9 +120,11 @@ async def _state(dependency: Dependency) -> str:
     return "ok" if there else "down"
 
 
-def health_routes(service: str, dependencies: tuple[Dependency, ...]) -> list[HTTPRouteHandler]:
+def health_routes(
+    service: str, dependencies: tuple[Dependency, ...], storage: Storage | None = None
+) -> list[HTTPRouteHandler]:
     """The routes that every service has; `/health` is the one that the public sees."""
-    examiner = Examiner(service, dependencies)
+    examiner = Examiner(service, dependencies, storage)
 
     @get("/health/live", include_in_schema=False, sync_to_thread=False)
     def live() -> dict[str, Any]:

@@ -24,18 +24,21 @@ from infrastructure.nats.connection import Connection, open_nats
 from infrastructure.nats.delivery import Delivery
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.subscription import Outcome, consume
+from infrastructure.nats.tail import follow
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import open_primary
 from infrastructure.postgres.rerenders import Rerenders
-from infrastructure.storage.config import StorageConfig
+from infrastructure.postgres.shards import ShardList
+from infrastructure.storage.config import StorageConfig, first_map
 from infrastructure.storage.open import open_storage
 from infrastructure.telemetry import metrics
 from services.shared.apps import observed_app
 from services.shared.clock import utc_now
 from services.shared.health import Dependency, health_routes, holds
 from services.shared.running import background, run
+from services.shared.shards import SHARD_EVENTS, first_shards, following
 from services.worker.config import WorkerConfig
 from services.worker.derive import derive, give_up
 from services.worker.erase import erase, leave_behind
@@ -54,8 +57,14 @@ async def open_app() -> AsyncIterator[ASGIApp]:
     config = env.read(WorkerConfig)
     async with AsyncExitStack() as rooms:
         primary = await rooms.enter_async_context(open_primary(env.read(PrimaryConfig)))
-        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig)))
+        shard_list = ShardList(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        first = await first_shards(partial(first_map, env.read(StorageConfig)), shard_list=shard_list)
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), first))
+        shards = await rooms.enter_async_context(following(shard_list.newer_than, storage))
         nats = await rooms.enter_async_context(open_nats(env.read(NatsConfig)))
+        await rooms.enter_async_context(
+            follow(nats, lambda heard: shards.hear(heard.event), types=SHARD_EVENTS, within=1.0, required=False)
+        )
         fence = await rooms.enter_async_context(open_fence(env.read(FenceConfig)))
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         outbox = Outbox(primary)
@@ -105,6 +114,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     Dependency("nats", holds(lambda: nats.is_connected)),
                     Dependency("storage", holds(lambda: storage.objects.is_writable)),
                 ),
+                storage,
             )
         )
 

@@ -1,12 +1,13 @@
 """What the worker's use cases need from outside, as narrowly as they need it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 from uuid import UUID
 
 from contracts.images import Blob, Derivative, Failure, Image, Status
+from contracts.shards import Shard, ShardMap
 
 Clock = Callable[[], datetime]
 
@@ -183,3 +184,40 @@ class Ledger(Protocol):
     async def erase(self, blob: Blob) -> bool:
         """True when the rows are gone; False when they are needed, or name derivatives that `blob` does not."""
         ...
+
+
+class ShardList(Protocol):
+    """The list of shards in the database. Raises `Unavailable`."""
+
+    async def select(self) -> ShardMap: ...
+
+    async def change(self, decide: Callable[[ShardMap], tuple[Shard, ...]]) -> ShardMap:
+        """Writes what `decide` makes of the list; what it raises undoes everything."""
+        ...
+
+    async def unchanged_since(self, name: str) -> datetime | None:
+        """When a shard's entry was changed last; None when it has none."""
+        ...
+
+
+class Usage(Protocol):
+    """Copies on a shard, and their bytes."""
+
+    @property
+    def objects(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+class Placements(Protocol):
+    """Where the rows say that copies are. Raises `Unavailable`."""
+
+    async def usage(self) -> Mapping[str, Usage]: ...
+
+
+class Discarded(Protocol):
+    """Copies that are to be deleted. Raises `Unavailable`."""
+
+    async def count(self, shard: str) -> int: ...
+
+    async def forget(self, shard: str) -> None: ...

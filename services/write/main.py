@@ -18,6 +18,7 @@ from infrastructure.imaging.intake import take_in
 from infrastructure.nats.audience import open_audience
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import open_nats
+from infrastructure.nats.tail import follow
 from infrastructure.passwords.addresses import email_key, read_email
 from infrastructure.passwords.config import PasswordConfig
 from infrastructure.passwords.hasher import Hasher, open_hasher
@@ -27,7 +28,8 @@ from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replaying import Replaying
-from infrastructure.storage.config import StorageConfig
+from infrastructure.postgres.shards import ShardList
+from infrastructure.storage.config import StorageConfig, first_map
 from infrastructure.storage.open import open_storage
 from services.shared.apps import observed_app
 from services.shared.bounds import Bounds
@@ -35,6 +37,7 @@ from services.shared.clock import utc_now
 from services.shared.health import Dependency, holds
 from services.shared.principals import identifier, located
 from services.shared.running import background, run
+from services.shared.shards import SHARD_EVENTS, first_shards, following
 from services.shared.tokens import new_token
 from services.shared.usage import UsageLog
 from services.write.attempts import LocalAttempts
@@ -63,9 +66,15 @@ async def open_app() -> AsyncIterator[ASGIApp]:
     people = env.read(AccountsConfig)
     async with AsyncExitStack() as rooms:
         primary = await rooms.enter_async_context(open_primary(env.read(PrimaryConfig)))
-        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig)))
+        shard_list = ShardList(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        first = await first_shards(partial(first_map, env.read(StorageConfig)), shard_list=shard_list)
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), first))
+        shards = await rooms.enter_async_context(following(shard_list.newer_than, storage))
         nats = await rooms.enter_async_context(
             open_nats(env.read(NatsConfig), consumers=(), within=1.0, required=False)
+        )
+        await rooms.enter_async_context(
+            follow(nats, lambda heard: shards.hear(heard.event), types=SHARD_EVENTS, within=1.0, required=False)
         )
         audience = await rooms.enter_async_context(open_audience(nats))
         settling = partial(settle, audience=audience, replicas=Replaying(config.replicas), bounds=env.read(Bounds))
@@ -81,7 +90,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 upload=partial(
                     upload,
                     take_in=partial(take_in, limits=limits),
-                    ready=primary.ping,
+                    ready=shards.refresh,
                     objects=storage.objects,
                     ledger=ledger,
                     clock=utc_now,
@@ -97,11 +106,8 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     Dependency("postgres primary", primary.ping),
                     Dependency("nats", holds(lambda: nats.is_connected), essential=False),
                     Dependency("storage", holds(lambda: storage.objects.is_writable)),
-                    *(
-                        Dependency(f"shard {name}", shard.ping, essential=False)
-                        for name, shard in storage.shards.items()
-                    ),
                 ),
+                storage=storage,
             )
         )
 

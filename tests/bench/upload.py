@@ -6,7 +6,7 @@ import sys
 import msgspec
 
 from infrastructure import env
-from infrastructure.storage.config import Bucket, StorageConfig, addresses
+from infrastructure.storage.config import Bucket, StorageConfig, address, first_map
 from tests.bench.bare_upload import Done, Work
 from tests.bench.figures import Figure, Side
 from tests.bench.load import GRACE, Load
@@ -102,7 +102,8 @@ def _work(plan: Plan, photo: bytes) -> Work:
     """The bare loop's task, on the servers and with the keys of the write service."""
     environment = plan.stack.environment("write-1")
     config = env.read(StorageConfig, environment)
-    buckets = [address for address in addresses(config) if isinstance(address, Bucket)]
+    places = [address(shard, tls=config.tls) for shard in first_map(config).shards]
+    buckets = [place for place in places if isinstance(place, Bucket)]
     return Work(
         primary=environment["CHITRAM_POSTGRES_PRIMARY"],
         endpoint=buckets[0].endpoint,

@@ -115,12 +115,17 @@ def make_buckets(server: Server, names: tuple[str, ...], *, patience: float = PA
 
 def _make_buckets(server: Server, names: tuple[str, ...]) -> None:
     _upload(server, "/etc/seaweedfs/filer.conf", (ROOM / "filer.conf").read_bytes())
-    known = {entry["FullPath"] for entry in _list(server, "/buckets/")}
+    known = buckets(server)
     for name in names:
-        if f"/buckets/{name}" not in known:
+        if name not in known:
             _ask_filer(server, "POST", f"/buckets/{name}/", wanted=201)
             # A bucket's first object would wait 0.2 seconds for its first volume.
             _ask(server, server.ports.master, "GET", f"/vol/grow?collection={name}&count=1&replication=000")
+
+
+def buckets(server: Server) -> set[str]:
+    """Names of all buckets that there are."""
+    return {entry["FullPath"].removeprefix("/buckets/") for entry in _list(server, "/buckets/")}
 
 
 def remove_bucket(server: Server, name: str) -> None:

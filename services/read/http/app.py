@@ -5,7 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from services.read.http.bytes import DrawPlaceholder, Locate, bytes_routes
 from services.read.http.docs import docs_routes
 from services.read.http.images import ListImages, LookUp, image_routes
-from services.shared.health import Dependency, health_routes
+from services.shared.health import Dependency, Storage, health_routes
 
 
 def routes(
@@ -16,11 +16,12 @@ def routes(
     draw_placeholder: DrawPlaceholder,
     max_age: int,
     dependencies: tuple[Dependency, ...],
+    storage: Storage | None = None,
 ) -> list[HTTPRouteHandler]:
     """Every route of the service, bound to its use cases."""
     return [
         *image_routes(look_up, list_images),
         *bytes_routes(look_up, locate, draw_placeholder, max_age),
         *docs_routes(),
-        *health_routes("read", dependencies),
+        *health_routes("read", dependencies, storage),
     ]

@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from services.shared.health import Dependency, health_routes
+from services.shared.health import Dependency, Storage, health_routes
 from services.shared.principals import Identify
 from services.write.http.accounts import AccountCases, account_routes
 from services.write.http.images import Admit, ChangeCase, DeleteCase, UploadCase, image_routes
@@ -20,6 +20,7 @@ def routes(
     accounts: AccountCases,
     keys: KeyCases,
     dependencies: tuple[Dependency, ...],
+    storage: Storage | None = None,
 ) -> list[HTTPRouteHandler]:
     """Every route of the service, bound to its use cases."""
     return [
@@ -28,5 +29,5 @@ def routes(
         ),
         *account_routes(identify, accounts),
         *key_routes(identify, keys),
-        *health_routes("write", dependencies),
+        *health_routes("write", dependencies, storage),
     ]

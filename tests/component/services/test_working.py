@@ -7,6 +7,8 @@ from tests.component.services.looking import IMAGES, objects, rows, upload
 from tests.eventually import eventually
 from tests.pictures import jpeg, png_with_transparency, undecodable_png
 
+SHARDS = tuple(f"shard shard-{number}" for number in range(1, 5))
+
 
 async def becomes_ready(database) -> None:
     async def is_ready() -> None:
@@ -127,7 +129,8 @@ async def test_its_health_names_what_it_stands_on(worker):
     assert health == {
         "status": "ok",
         "service": "worker",
-        "dependencies": {"postgres primary": "ok", "nats": "ok", "storage": "ok"},
+        "dependencies": {"postgres primary": "ok", "nats": "ok", "storage": "ok"} | dict.fromkeys(SHARDS, "ok"),
+        "breakers": {name.removeprefix("shard "): "closed" for name in SHARDS},
     }
     assert "queue_depth" in (await worker.get("/metrics")).text
 

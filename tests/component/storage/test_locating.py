@@ -78,7 +78,7 @@ async def test_a_shard_that_lacks_one_object_is_not_avoided(storage, cluster, ke
     for _ in range(10):
         storage.locator.locate(key, placement, 1)
     await becomes(lambda: proxy.connections > before, wanted=True)
-    assert storage.objects._breakers[first].state is State.CLOSED
+    assert storage._fleet.breakers[first].state is State.CLOSED
 
 
 async def test_a_file_is_where_the_address_says(tmp_path, key):

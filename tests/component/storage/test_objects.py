@@ -61,7 +61,7 @@ def written_down(breaker, changes):
 
 
 def state(storage, name):
-    return storage.objects._breakers[name].state
+    return storage._fleet.breakers[name].state
 
 
 async def test_every_copy_is_where_the_placement_says(storage, cluster):
@@ -170,7 +170,7 @@ async def test_one_slow_call_makes_us_ask_the_shard(impatient, cluster):
 async def test_a_shard_that_returns_is_used_again(storage, cluster):
     """A probe finds out, without an upload having to."""
     await cluster.proxies["s1"].refuse()
-    storage.objects._breakers["s1"].trip()
+    storage._fleet.breakers["s1"].trip()
     keys = broken(storage, "s1")
     assert "s1" not in await storage.objects.put(next(keys), DATA, JPEG)
     await cluster.proxies["s1"].start()
@@ -182,7 +182,7 @@ async def test_a_shard_that_returns_is_used_again(storage, cluster):
 async def test_a_shard_that_stays_away_is_not_used(storage, cluster, caplog):
     """Probe after probe fails, and it is avoided on; the log says so once."""
     await cluster.proxies["s1"].refuse()
-    breaker, changes = storage.objects._breakers["s1"], []
+    breaker, changes = storage._fleet.breakers["s1"], []
     with written_down(breaker, changes):
         breaker.trip()
         await becomes(lambda: changes[:4], [State.OPEN, State.HALF_OPEN, State.OPEN, State.HALF_OPEN])
@@ -203,7 +203,7 @@ async def test_a_caller_that_goes_away_blames_nobody(storage, cluster):
 
 async def test_when_all_shards_are_avoided_the_answer_is_quick(storage):
     """Nobody waits for what is known to fail."""
-    for breaker in storage.objects._breakers.values():
+    for breaker in storage._fleet.breakers.values():
         breaker.trip()
     assert not storage.objects.is_writable
     with pytest.raises(Unavailable):

@@ -12,7 +12,7 @@ from tests.eventually import becomes
 
 
 def state(storage, name):
-    return storage.objects._breakers[name].state
+    return storage._fleet.breakers[name].state
 
 
 async def test_a_missing_bucket_stops_the_start(cluster):

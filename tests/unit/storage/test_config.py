@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from contracts.shards import Shard, ShardMap, ShardState
 from infrastructure.env import ConfigError, read
-from infrastructure.storage.config import Bucket, Directory, StorageConfig, addresses
+from infrastructure.storage.config import Bucket, Directory, StorageConfig, address, check, first_map
+
+
+def addresses(config):
+    """Where the configured shards are."""
+    return tuple(address(shard, tls=config.tls) for shard in first_map(config).shards)
+
 
 KEYS = {"access_key": "key", "secret_key": "secret"}
 
@@ -21,9 +28,10 @@ def test_shards_come_from_the_environment():
         "CHITRAM_S3_ACCESS_KEY": "key",
         "CHITRAM_S3_SECRET_KEY": "secret",
     }
-    assert addresses(read(StorageConfig, environ)) == (
-        Bucket("a", "127.0.0.1:8333", "pictures"),
-        Directory("b", Path("/var/lib/b"), weight=2),
+    config = read(StorageConfig, environ)
+    assert addresses(config) == (Bucket("a", "127.0.0.1:8333", "pictures"), Directory("b", Path("/var/lib/b")))
+    assert first_map(config) == ShardMap(
+        0, (Shard("a", "s3://127.0.0.1:8333/pictures"), Shard("b", "file:///var/lib/b", weight=2))
     )
 
 
@@ -80,9 +88,28 @@ def test_names_are_used_once():
         addresses(configured("a=file:///one", "a=file:///two"))
 
 
+def test_places_are_used_once():
+    """Two copies in one place would be one, whatever it is called."""
+    with pytest.raises(ConfigError, match="two of a, b are the same place"):
+        addresses(configured("a=s3://host/one", "b=s3://HOST:80/one"))
+
+
+def test_a_draining_shard_takes_no_copies():
+    """So it does not count among those that copies need."""
+    shards = (Shard("a", "file:///one"), Shard("b", "file:///two", state=ShardState.DRAINING))
+    with pytest.raises(ConfigError, match="CHITRAM_COPIES"):
+        check(configured(copies=2), ShardMap(3, shards))
+
+
+def test_a_system_begins_with_some_shards():
+    """Without any in the environment or in the database there is nowhere to put anything."""
+    with pytest.raises(ConfigError, match="CHITRAM_SHARDS is not set"):
+        first_map(configured())
+
+
 def test_copies_need_as_many_shards():
     """Two copies on one shard would be one."""
-    with pytest.raises(ConfigError, match="CHITRAM_COPIES: 2 copies need as many shards, there are 1"):
+    with pytest.raises(ConfigError, match="CHITRAM_COPIES: 2 copies need as many active shards, there are 1"):
         addresses(configured("a=file:///one", copies=2))
 
 

@@ -23,7 +23,7 @@ class Desk:
         self.failed = []
         self.breakers = {shard.name: Breaker(clock=lambda: self.now) for shard in SHARDS}
         self.locator = Locator(
-            SHARDS,
+            {shard.name: shard for shard in SHARDS},
             self.breakers,
             sign=self.sign,
             clock=lambda: self.now,

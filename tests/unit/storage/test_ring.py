@@ -131,3 +131,15 @@ def test_the_shipped_number_of_points_is_a_whole_number_of_blocks():
     """A block of the hash gives eight points; the rest of a division would be lost."""
     assert POINTS % 8 == 0
     assert len(Ring({"s1": 2})._places) == 2 * POINTS
+
+
+def test_shares_are_what_the_shards_get():
+    """All of them together are everything, each near its weight."""
+    shares = Ring({"a": 1, "b": 1, "c": 2}).shares()
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares == pytest.approx({"a": 0.25, "b": 0.25, "c": 0.5}, rel=0.05)
+
+
+def test_one_shard_has_everything():
+    """Its arcs go all the way round."""
+    assert Ring({"a": 1}, points=8).shares() == {"a": pytest.approx(1.0)}
