@@ -5,7 +5,8 @@ from contracts.principals import Principal
 from services.shared.principals import require_session
 from services.write.log_in import PERIOD, LoginLimits
 from services.write.passwords import LONGEST, require_good_password
-from services.write.ports import Account, Accounts, Attempts, Passwords
+from services.write.ports import Account, Accounts, Attempts, Passwords, Settle
+from services.write.settle import settle_all
 
 
 async def change_password(
@@ -17,16 +18,18 @@ async def change_password(
     accounts: Accounts,
     attempts: Attempts,
     limits: LoginLimits,
+    settle: Settle,
 ) -> str:
     """Sets a new password for the caller, who shows the current one; gives the position of the commit.
 
-    His other sessions end, his API keys stay. Raises `Unauthorized`, `Forbidden`, `InvalidCredentials`, `InvalidField`,
-    `RateLimitExceeded`.
+    His other sessions end, on every read service, before it returns; his API keys stay. Raises `Unauthorized`,
+    `Forbidden`, `InvalidCredentials`, `InvalidField`, `RateLimitExceeded`.
     """
     account = await prove(current, principal, passwords=passwords, accounts=accounts, attempts=attempts, limits=limits)
     await require_good_password(new, account.user.email, passwords=passwords)
     renewed = await passwords.hash(new)
-    return (await accounts.update_password(account.user.id, account.password_hash, renewed, principal)).lsn
+    recorded = await accounts.update_password(account.user.id, account.password_hash, renewed, principal)
+    return await settle_all(recorded, settle=settle)
 
 
 async def prove(

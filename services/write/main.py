@@ -52,6 +52,7 @@ from services.write.log_in import LoginLimits, log_in
 from services.write.log_out import log_out
 from services.write.make_key import make_key
 from services.write.ownership import new_delete_token, require_right_to_upload
+from services.write.ports import Settle
 from services.write.register import register
 from services.write.revoke_key import revoke_key
 from services.write.settle import settle
@@ -100,8 +101,8 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 change=partial(change, ledger=ledger),
                 delete=partial(delete, ledger=ledger, settle=settling),
                 max_file_size=config.max_file_size,
-                accounts=_account_cases(people, primary, credentials, passwords),
-                keys=_key_cases(credentials),
+                accounts=_account_cases(people, primary, credentials, passwords, settling),
+                keys=_key_cases(credentials, settling),
                 dependencies=(
                     Dependency("postgres primary", primary.ping),
                     Dependency("nats", holds(lambda: nats.is_connected), essential=False),
@@ -113,7 +114,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
 
 
 def _account_cases(
-    config: AccountsConfig, primary: Primary, credentials: Credentials, passwords: Hasher
+    config: AccountsConfig, primary: Primary, credentials: Credentials, passwords: Hasher, settling: Settle
 ) -> AccountCases:
     accounts = Accounts(primary, credentials, clock=utc_now, new_id=uuid_utils.compat.uuid7)
     attempts = LocalAttempts(clock=time.monotonic)
@@ -142,19 +143,24 @@ def _account_cases(
             new_id=uuid_utils.compat.uuid7,
             new_token=new_token,
         ),
-        log_out=partial(log_out, credentials=credentials),
+        log_out=partial(log_out, credentials=credentials, settle=settling),
         change_password=partial(
-            change_password, passwords=passwords, accounts=accounts, attempts=attempts, limits=limits
+            change_password,
+            passwords=passwords,
+            accounts=accounts,
+            attempts=attempts,
+            limits=limits,
+            settle=settling,
         ),
     )
 
 
-def _key_cases(credentials: Credentials) -> KeyCases:
+def _key_cases(credentials: Credentials, settling: Settle) -> KeyCases:
     return KeyCases(
         make_key=partial(
             make_key, credentials=credentials, clock=utc_now, new_id=uuid_utils.compat.uuid7, new_token=new_token
         ),
-        revoke_key=partial(revoke_key, credentials=credentials),
+        revoke_key=partial(revoke_key, credentials=credentials, settle=settling),
         clock=utc_now,
     )
 

@@ -7,7 +7,7 @@ from contracts.errors import Unavailable
 from contracts.events import Event
 from infrastructure.telemetry import metrics
 from services.shared.bounds import Bounds
-from services.write.ports import Audience, Replicas
+from services.write.ports import Audience, Recorded, Replicas, Settle
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,12 @@ async def settle(event: Event, lsn: str, *, audience: Audience, replicas: Replic
         logger.warning("event %s can't be told to the read services: %s", event.id, error)
         how = await _in_the_dark(event, lsn, audience, replicas, bounds)
     metrics.changes_settled.labels(how).inc()
+
+
+async def settle_all(recorded: Recorded, *, settle: Settle) -> str:
+    """Settles every event of one commit, side by side; gives the position of the commit."""
+    await asyncio.gather(*(settle(event, recorded.lsn) for event in recorded.events))
+    return recorded.lsn
 
 
 async def _in_the_dark(event: Event, lsn: str, audience: Audience, replicas: Replicas, bounds: Bounds) -> str:
