@@ -17,9 +17,10 @@ import msgspec
 from nats.aio.msg import Msg
 
 from contracts.errors import Unavailable
+from contracts.events import Event
 from contracts.subjects import Consumer
 from infrastructure.nats.connection import Connection
-from infrastructure.nats.delivery import Delivery, read
+from infrastructure.nats.delivery import Delivery, GivenUp, give_up, read
 from infrastructure.nats.pause import Pause
 from infrastructure.nats.pull import ConsumerMissingError, PullError, open_pull
 from infrastructure.nats.tasks import end
@@ -51,7 +52,7 @@ class Outcome(Enum):
 
 
 Handle = Callable[[Delivery], Awaitable[Outcome]]
-OnExhausted = Callable[[Delivery], Awaitable[None]]
+OnGivenUp = Callable[[GivenUp], Awaitable[None]]
 
 
 def backoff(attempt: int) -> float:
@@ -66,20 +67,20 @@ async def consume(
     handle: Handle,
     *,
     concurrency: int,
-    on_exhausted: OnExhausted,
+    on_given_up: OnGivenUp,
     backoff: Callable[[int], float] = backoff,
     time_limit: float = TIME_LIMIT,
     grace: float = GRACE,
 ) -> AsyncIterator[None]:
     """Handles events while the block runs, at most `concurrency` at a time, whatever happens to the server.
 
-    An exception in `handle` is logged and means LATER. After `max_deliver` attempts
-    `on_exhausted` is told and the event dropped; an `Unavailable` is the fault of something else, so it
-    is borne four times as long. When the block ends, no more events are taken and those in hand get
+    An exception in `handle` is logged and means LATER. After `max_deliver` attempts `on_given_up` is
+    told and the event dropped; an `Unavailable` is the fault of something else, so it is borne four times as
+    long. What can't be decoded is given up at once. When the block ends, no more events are taken and those in hand get
     `grace` seconds.
     """
     subscription = _Subscription(
-        connection, consumer, handle=handle, on_exhausted=on_exhausted, backoff=backoff, time_limit=time_limit
+        connection, consumer, handle=handle, on_given_up=on_given_up, backoff=backoff, time_limit=time_limit
     )
     lanes = [asyncio.create_task(subscription.lane()) for _ in range(concurrency)]
     beat = asyncio.create_task(subscription.beat())
@@ -97,14 +98,14 @@ class _Subscription:
         consumer: Consumer,
         *,
         handle: Handle,
-        on_exhausted: OnExhausted,
+        on_given_up: OnGivenUp,
         backoff: Callable[[int], float],
         time_limit: float,
     ) -> None:
         self._connection = connection
         self._consumer = consumer
         self._handle = handle
-        self._on_exhausted = on_exhausted
+        self._on_given_up = on_given_up
         self._backoff = backoff
         self._time_limit = time_limit
         self._depth = metrics.queue_depth.labels(consumer.name)
@@ -171,40 +172,43 @@ class _Subscription:
     async def _decide(self, message: Msg) -> tuple[str, bytes]:
         try:
             delivery = read(message)
-        except msgspec.DecodeError:
+        except msgspec.DecodeError as error:
             log.exception("%s: event %s can't be decoded", self._consumer.name, message.metadata.sequence.stream)
-            return "undecodable", TERM
+            return await self._give_up(message, None, f"It can't be decoded: {error}", "undecodable")
         request_id.set(str(delivery.event.id))
         if delivery.attempt > PATIENCE * self._consumer.max_deliver:
-            return await self._give_up(delivery)  # it kills whoever takes it
-        outcome, limit = await self._attempt(delivery)
+            return await self._give_up(message, delivery.event, "Nobody who took it has come to an end with it.")
+        outcome, limit, reason = await self._attempt(delivery)
         if outcome is not Outcome.LATER:
             return outcome.value, ACK if outcome is Outcome.DONE else TERM
         if delivery.attempt >= limit:
-            return await self._give_up(delivery)
+            return await self._give_up(message, delivery.event, reason)
         return "later", _nak(self._backoff(delivery.attempt))
 
-    async def _attempt(self, delivery: Delivery) -> tuple[Outcome, int]:
-        """The outcome of handling it once, and how many attempts that outcome deserves."""
+    async def _attempt(self, delivery: Delivery) -> tuple[Outcome, int, str]:
+        """The outcome of handling it once, how many attempts that outcome deserves, and what went wrong."""
         name, limit = self._consumer.name, self._consumer.max_deliver
         try:
             async with asyncio.timeout(self._time_limit):
-                return await self._handle(delivery), limit
+                return await self._handle(delivery), limit, "It was put off each time."
         except Unavailable as error:
             log.warning("%s: attempt %s of %s: %s", name, delivery.attempt, delivery.event.id, error.detail)
-            return Outcome.LATER, PATIENCE * limit
-        except Exception:  # the handler's, whatever it is: the event is tried again
+            return Outcome.LATER, PATIENCE * limit, f"{error.detail} ({error.__cause__!r})"
+        except Exception as error:  # the handler's, whatever it is: the event is tried again
             log.exception("%s: attempt %s of %s failed", name, delivery.attempt, delivery.event.id)
-            return Outcome.LATER, limit
+            return Outcome.LATER, limit, f"{type(error).__name__}: {error}"
 
-    async def _give_up(self, delivery: Delivery) -> tuple[str, bytes]:
-        log.error("%s: gave up %s after %s attempts", self._consumer.name, delivery.event.id, delivery.attempt)
+    async def _give_up(
+        self, message: Msg, event: Event | None, reason: str, label: str = "exhausted"
+    ) -> tuple[str, bytes]:
+        given_up = give_up(message, self._consumer.name, event, reason)
+        log.error("%s: gave up %s after %s attempts: %s", given_up.consumer, given_up.id, given_up.attempts, reason)
         try:
-            await self._on_exhausted(delivery)
+            await self._on_given_up(given_up)
         except Exception:  # unrecorded it must not be dropped
-            log.exception("%s: can't record that %s was given up", self._consumer.name, delivery.event.id)
-            return "later", _nak(self._backoff(delivery.attempt))
-        return "exhausted", TERM
+            log.exception("%s: can't record that %s was given up", given_up.consumer, given_up.id)
+            return "later", _nak(self._backoff(given_up.attempts))
+        return label, TERM
 
     async def _tell(self, message: Msg, verdict: bytes) -> None:
         """Waits for a session no longer than the server waits for us; after that it delivers again anyway."""

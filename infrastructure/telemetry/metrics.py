@@ -104,6 +104,9 @@ events_consumed = Counter(
     ["consumer", "outcome"],
     registry=registry,
 )
+quarantined_events = Gauge(
+    "quarantined_events", "Events that were given up and wait for somebody.", ["consumer"], registry=registry
+)
 outbox_pending = Gauge("outbox_pending", "Outbox rows not published yet.", registry=registry)
 replica_lag_seconds = Gauge("replica_lag_seconds", "How far this process's replica is behind.", registry=registry)
 overlay_entries = Gauge("overlay_entries", "Recent changes held in memory.", registry=registry)

@@ -10,6 +10,9 @@ from rich.console import Console
 from deploy.local.trouble import Trouble
 
 console = Console(highlight=False, soft_wrap=True)
+wide = Console(highlight=False, soft_wrap=True, width=400)
+"""For tables that hold ids, which must stay whole on a narrow screen and in a pipe."""
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Command = Callable[[Namespace], int]

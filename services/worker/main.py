@@ -13,7 +13,7 @@ import uuid_utils.compat
 from litestar.types import ASGIApp
 
 from contracts import subjects
-from contracts.events import ImageEvent
+from contracts.events import Event, ImageEvent
 from contracts.images import Blob, Failure
 from infrastructure import env
 from infrastructure.imaging.config import FenceConfig
@@ -29,6 +29,7 @@ from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import open_primary
+from infrastructure.postgres.quarantine import Quarantine
 from infrastructure.postgres.rerenders import Rerenders
 from infrastructure.postgres.shards import ShardList
 from infrastructure.storage.config import StorageConfig, first_map
@@ -43,6 +44,7 @@ from services.worker.config import WorkerConfig
 from services.worker.derive import derive, give_up
 from services.worker.erase import erase, leave_behind
 from services.worker.ports import OutboxRow, Publish, Render
+from services.worker.quarantine import quarantine
 from services.worker.relay import keep_relaying
 from services.worker.rerender import keep_rerendering
 from services.worker.tidy import keep_tidying
@@ -68,6 +70,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         fence = await rooms.enter_async_context(open_fence(env.read(FenceConfig)))
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         outbox = Outbox(primary)
+        shelf = Quarantine(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
 
         await rooms.enter_async_context(
             consume(
@@ -77,7 +80,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     partial(derive, objects=storage.objects, render=_renderer(fence, urgent=True), ledger=ledger)
                 ),
                 concurrency=config.derive_concurrency,
-                on_exhausted=_told(partial(give_up, ledger=ledger)),
+                on_given_up=partial(quarantine, keeper=shelf, tell=_told(partial(give_up, ledger=ledger))),
                 grace=GRACE,
             )
         )
@@ -87,7 +90,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 subjects.ERASE,
                 _done_after(partial(erase, objects=storage.objects, ledger=ledger)),
                 concurrency=config.erase_concurrency,
-                on_exhausted=_told(leave_behind),
+                on_given_up=partial(quarantine, keeper=shelf, tell=_told(leave_behind)),
                 grace=GRACE,
             )
         )
@@ -96,7 +99,9 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=_publisher(nats))))
         keep = timedelta(seconds=config.keep_published)
         reconcile_after = timedelta(seconds=config.reconcile_after)
-        await rooms.enter_async_context(background(keep_tidying(keep, reconcile_after, outbox=outbox, clock=utc_now)))
+        await rooms.enter_async_context(
+            background(keep_tidying(keep, reconcile_after, outbox=outbox, shelf=shelf, clock=utc_now))
+        )
 
         anew = partial(
             keep_rerendering,
@@ -148,24 +153,24 @@ def _done_after(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Callable[[
     """A handler whose event is done when the use case returns; what it raises is for the subscription to judge."""
 
     async def handle(delivery: Delivery) -> Outcome:
-        await use_case(_of_image(delivery))
+        await use_case(_of_image(delivery.event))
         return Outcome.DONE
 
     return handle
 
 
-def _told(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Callable[[Delivery], Awaitable[None]]:
-    async def handle(delivery: Delivery) -> None:
-        await use_case(_of_image(delivery))
+def _told(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Callable[[Event], Awaitable[None]]:
+    async def tell(event: Event) -> None:
+        await use_case(_of_image(event))
 
-    return handle
+    return tell
 
 
-def _of_image(delivery: Delivery) -> ImageEvent:
+def _of_image(event: Event) -> ImageEvent:
     """The event of a consumer that asks for those of images only."""
-    if not isinstance(delivery.event, ImageEvent):
-        raise TypeError(f"event {delivery.event.id} is not about an image")
-    return delivery.event
+    if not isinstance(event, ImageEvent):
+        raise TypeError(f"event {event.id} is not about an image")
+    return event
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from contracts.events import Event
 from contracts.images import Blob, Derivative, Failure, Image, Status
 from contracts.shards import Shard, ShardMap
 
@@ -221,3 +222,28 @@ class Discarded(Protocol):
     async def count(self, shard: str) -> int: ...
 
     async def forget(self, shard: str) -> None: ...
+
+
+class GivenUp(Protocol):
+    """An event that a consumer will not try again; `event` is None when it can't be decoded."""
+
+    @property
+    def event(self) -> Event | None: ...
+
+
+class Keeper(Protocol):
+    """Where events are kept that were given up. Raises `Unavailable`."""
+
+    async def insert(self, given_up: Any) -> None:
+        """Keeps one, whatever its consumer knows of it; again is no harm."""
+        ...
+
+
+class QuarantineKeeper(Protocol):
+    """Counts what was given up, and lets go of what was done all the same. Raises `Unavailable`."""
+
+    async def count(self) -> dict[str, int]:
+        """How many there are of each consumer."""
+        ...
+
+    async def prune(self) -> int: ...

@@ -1,12 +1,13 @@
-"""Periodic housekeeping of the outbox."""
+"""Periodic housekeeping of the outbox and of the quarantine."""
 
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
 from contracts.errors import Unavailable
+from contracts.subjects import CONSUMERS
 from infrastructure.telemetry import metrics
-from services.worker.ports import Clock, OutboxKeeper
+from services.worker.ports import Clock, OutboxKeeper, QuarantineKeeper
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,14 @@ async def tidy(keep_published: timedelta, *, outbox: OutboxKeeper, clock: Clock)
     await outbox.prune(clock() - keep_published)
 
 
+async def tidy_quarantine(*, shelf: QuarantineKeeper) -> None:
+    """Lets go of what was done by other means, and measures what is left of each consumer. Raises `Unavailable`."""
+    await shelf.prune()
+    counts = await shelf.count()
+    for consumer in CONSUMERS:
+        metrics.quarantined_events.labels(consumer.name).set(counts.get(consumer.name, 0))
+
+
 async def reconcile(after: datetime, before: datetime, *, outbox: OutboxKeeper) -> datetime:
     """Has events published again that came to nothing; gives where to go on, `before`. Raises `Unavailable`."""
     if revived := await outbox.reconcile(after, before):
@@ -30,7 +39,12 @@ async def reconcile(after: datetime, before: datetime, *, outbox: OutboxKeeper) 
 
 
 async def keep_tidying(
-    keep_published: timedelta, reconcile_after: timedelta, *, outbox: OutboxKeeper, clock: Clock
+    keep_published: timedelta,
+    reconcile_after: timedelta,
+    *,
+    outbox: OutboxKeeper,
+    shelf: QuarantineKeeper,
+    clock: Clock,
 ) -> None:
     """Tidies every ten seconds until cancelled; events without effect after `reconcile_after` are published again."""
     reconciled = LONG_AGO
@@ -38,6 +52,7 @@ async def keep_tidying(
         try:
             reconciled = await reconcile(reconciled, clock() - reconcile_after, outbox=outbox)
             await tidy(keep_published, outbox=outbox, clock=clock)
+            await tidy_quarantine(shelf=shelf)
         except Unavailable as error:
             logger.warning("the outbox can't be tidied: %s", error)
         await asyncio.sleep(EVERY)

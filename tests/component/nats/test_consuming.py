@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from contracts.errors import Unavailable
-from contracts.subjects import DERIVE, Consumer
+from contracts.events import encode, event_type
+from contracts.subjects import DERIVE, Consumer, subject
 from infrastructure.nats.connection import open_nats
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.pull import open_pull
@@ -42,7 +43,7 @@ class Worker:
             raise outcome
         return outcome
 
-    async def on_exhausted(self, delivery):
+    async def on_given_up(self, delivery):
         self.exhausted.append(delivery)
 
     @property
@@ -52,7 +53,7 @@ class Worker:
 
 @asynccontextmanager
 async def working(connection, worker, consumer=QUICK, **options):
-    options = {"concurrency": 1, "grace": 1.0, "backoff": lambda _: 0.01, "on_exhausted": worker.on_exhausted} | options
+    options = {"concurrency": 1, "grace": 1.0, "backoff": lambda _: 0.01, "on_given_up": worker.on_given_up} | options
     async with consume(connection, consumer, worker.handle, **options):
         yield
 
@@ -157,22 +158,25 @@ async def test_after_max_deliver_the_event_is_given_up(connection):
         await becomes(lambda: len(worker.exhausted), 1)
         await assert_nothing_left(connection)
     assert worker.attempts == [1, 2, 3]
-    assert [delivery.event for delivery in worker.exhausted] == [event]
+    (given_up,) = worker.exhausted
+    assert (given_up.id, given_up.event, given_up.type) == (event.id, event, event_type(event))
+    assert (given_up.consumer, given_up.attempts, given_up.payload) == ("quick", 3, encode(event))
+    assert given_up.reason == "It was put off each time."
 
 
 async def test_giving_up_is_tried_again_when_it_can_not_be_recorded(connection):
     """An event whose end could not be recorded is not dropped."""
     worker, refusals = Worker(*[Outcome.LATER] * 9), [Unavailable()]
 
-    async def on_exhausted(delivery):
+    async def on_given_up(delivery):
         if refusals:
             raise refusals.pop()
         worker.exhausted.append(delivery)
 
-    async with working(connection, worker, on_exhausted=on_exhausted):
+    async with working(connection, worker, on_given_up=on_given_up):
         await publish(connection, make_event())
         await assert_nothing_left(connection)
-    assert [delivery.attempt for delivery in worker.exhausted] == [4]
+    assert [given_up.attempts for given_up in worker.exhausted] == [4]
 
 
 async def test_what_is_not_the_events_fault_is_borne_longer(connection):
@@ -199,15 +203,34 @@ async def test_an_event_that_kills_its_workers_is_given_up_unhandled(connection)
 
 
 @pytest.mark.parametrize("payload", [b"not json", b'{"type":"image.uploaded.v9"}', b""])
-async def test_what_can_not_be_decoded_is_dropped_and_counted(connection, payload):
+async def test_what_can_not_be_decoded_is_given_up_and_counted(connection, payload):
     """Bytes that are no event of ours are never retried, and the next event is handled."""
-    worker, event, before = Worker(), make_event(), counted("undecodable")
+    worker, event, before, event_id = Worker(), make_event(), counted("undecodable"), uuid4()
     async with working(connection, worker):
-        await Publisher(connection).publish(QUICK.event_types[0], uuid4(), payload, "0/1")
+        await Publisher(connection).publish(QUICK.event_types[0], event_id, payload, "0/1")
         await publish(connection, event)
         await assert_nothing_left(connection)
     assert [delivery.event for delivery in worker.deliveries] == [event]
     assert counted("undecodable") == before + 1
+    ((given_up),) = worker.exhausted
+    assert (given_up.id, given_up.event, given_up.payload) == (event_id, None, payload)
+    assert given_up.reason.startswith("It can't be decoded: ")
+
+
+async def test_a_message_of_a_stranger_gets_an_id_of_its_own(connection):
+    """Always the same, so that it is kept once however often it is given up."""
+    worker = Worker()
+
+    async def refuse_once(given_up):
+        worker.exhausted.append(given_up)
+        if len(worker.exhausted) == 1:
+            raise Unavailable
+
+    async with working(connection, worker, on_given_up=refuse_once):
+        await connection.session().js.publish(subject(connection.prefix, QUICK.event_types[0]), b"?")
+        await assert_nothing_left(connection)
+    first, second = worker.exhausted
+    assert first.id == second.id
 
 
 async def test_an_attempt_has_a_time_limit(connection):

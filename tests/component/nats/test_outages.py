@@ -38,7 +38,7 @@ class Whole:
         self.handled.append((delivery.event.id, delivery.attempt))
         return Outcome.DONE
 
-    async def on_exhausted(self, delivery):
+    async def on_given_up(self, delivery):
         raise AssertionError(delivery)
 
     def on_gap(self):
@@ -79,7 +79,7 @@ async def running(config, **options):
     async with open_nats(config, consumers=(QUICK,), **options) as connection:
         whole = Whole(connection)
         async with (
-            consume(connection, QUICK, whole.handle, concurrency=2, on_exhausted=whole.on_exhausted, grace=0.1),
+            consume(connection, QUICK, whole.handle, concurrency=2, on_given_up=whole.on_given_up, grace=0.1),
             follow(connection, lambda d: whole.followed.append(d.event.id), on_gap=whole.on_gap),
         ):
             yield whole
