@@ -7,10 +7,14 @@ import msgspec
 
 from deploy.containers.places import Places, buckets
 from infrastructure import env
-from infrastructure.nginx.render import Gateway
+from infrastructure.nginx.render import Gateway, Patience
 from services.write.config import WriteConfig
 
 DOCKERS_DNS = "127.0.0.11"
+PATIENCE = Patience(connect="200ms", idle="2s", max_fails=1, alone="1s", tries=5)
+"""With services that come and go under one name: where a container has gone, connections get no answer, where one has
+just come, they are refused. `idle` is less than the services' `CHITRAM_LINGER`.
+"""
 
 
 class GatewayConfig(msgspec.Struct, frozen=True):
@@ -39,4 +43,5 @@ def gateway(places: Places) -> Gateway:
         user="nginx",
         workers=config.workers,
         resolver=DOCKERS_DNS,
+        patience=PATIENCE,
     )

@@ -37,6 +37,26 @@ _BYTE_HEADERS = (
 """Of the read service's answer nginx keeps the type by itself, these have to be carried over."""
 
 
+_WRITE_ONCE = (
+    "proxy_next_upstream off;",
+    "proxy_read_timeout 60s;",
+    "proxy_ignore_headers X-Accel-Redirect;",
+    "proxy_pass http://write$request_uri;",
+)
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """With services: seconds (`1s`) until one has to have taken a connection, for how long it is left alone after
+    `max_fails` failures, and that a connection stays open without a request. `tries` is how many are asked for a read.
+    """
+
+    connect: str = "1s"
+    idle: str = "60s"
+    max_fails: int = 2
+    alone: str = "3s"
+    tries: int = 3
+
+
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """One nginx: where it listens and whom it speaks to.
 
@@ -59,6 +79,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     workers: str = "auto"
     open_files: int = 8192
     resolver: str | None = None
+    patience: Patience = Patience()
 
 
 def render(gateway: Gateway) -> str:
@@ -79,6 +100,10 @@ def render(gateway: Gateway) -> str:
         "endpoint_upstreams": _lines(4, _endpoint_upstreams(gateway)),
         "endpoint_map": _lines(8, [f'"{name}" endpoint_{n};' for n, name in enumerate(gateway.endpoints)]),
         "directory_map": _lines(8, [f'"{name}" "{_path(path)}";' for name, path in gateway.directories.items()]),
+        "connect_timeout": gateway.patience.connect,
+        "idle": gateway.patience.idle,
+        "tries": str(gateway.patience.tries),
+        "write_once": _lines(12, list(_WRITE_ONCE)),
         "byte_headers": _lines(12, [f"add_header {name} {value};" for name, value in _BYTE_HEADERS]),
         "hidden_headers": _lines(12, [f"proxy_hide_header {name};" for name in _HIDDEN]),
         "error_pages": _lines(8, problems.error_pages()),
@@ -89,7 +114,8 @@ def render(gateway: Gateway) -> str:
 
 def _servers(addresses: tuple[str, ...], gateway: Gateway) -> list[str]:
     again = " resolve" if gateway.resolver else ""
-    return [f"server {address}{again} max_fails=2 fail_timeout=3s;" for address in addresses]
+    failing = f"max_fails={gateway.patience.max_fails} fail_timeout={gateway.patience.alone}"
+    return [f"server {address}{again} {failing};" for address in addresses]
 
 
 def _endpoint_upstreams(gateway: Gateway) -> list[str]:

@@ -6,7 +6,8 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
 import uvicorn
@@ -29,10 +30,13 @@ KEEP_ALIVE = 90
 
 
 class ProcessConfig(msgspec.Struct, frozen=True):
-    """Where a process listens."""
+    """Where a process listens. After SIGTERM connections without a request stay open for `linger` seconds: for a
+    gateway that isn't told beforehand, and that itself leaves them after a shorter time.
+    """
 
     host: str = msgspec.field(name="CHITRAM_HOST", default="127.0.0.1")
     port: int = msgspec.field(name="CHITRAM_PORT", default=8000)
+    linger: Annotated[float, msgspec.Meta(ge=0, lt=DRAIN)] = msgspec.field(name="CHITRAM_LINGER", default=0.0)
 
 
 def run(open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
@@ -70,7 +74,7 @@ def _uvicorn_config(app: Any, config: ProcessConfig) -> uvicorn.Config:
         app,
         host=config.host,
         port=config.port,
-        http=Protocol,
+        http=partial(Protocol, linger=config.linger),  # type: ignore[arg-type]  # it is only called
         ws="none",
         lifespan="off",  # opening and closing is the composition root's business
         log_config=None,

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from deploy.local import ports
+from infrastructure.nginx.render import Patience
 from tests.eventually import eventually
 
 IMAGE = "/api/v1/images/018f0000-0000-7000-8000-000000000000"
@@ -112,6 +114,25 @@ async def test_change_is_never_sent_twice(scene, method):
     failed = [answer for answer in answers if answer.status_code == 502]
     assert len(failed) == len(scene.write.asked) > 0
     assert len(scene.other_read.asked) == 8 - len(failed)
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+async def test_change_that_reached_nobody_is_handed_to_another_service(scene, method):
+    """A write service that refuses connections costs no change, whatever its method, and no change is made twice."""
+    gone = f"127.0.0.1:{ports.choose(1)[0]}"
+    patience = Patience(max_fails=1, alone="1s")
+    await scene.reconfigure(write=(gone, scene.write.address), patience=patience)
+    answers = [await scene.client.request(method, IMAGE, content=b"body") for _ in range(6)]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "write")}
+    assert scene.write.bodies == [b"body"] * 6
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_change_that_reaches_nobody_at_all_is_a_problem_document(scene, method):
+    """With every write service gone the answer is 502, and says so in the usual form."""
+    await scene.write.stop()
+    answer = await scene.client.request(method, IMAGE, content=b"body")
+    assert (answer.status_code, answer.json()["code"]) == (502, "SERVICE_UNAVAILABLE")
 
 
 async def test_reload_loses_no_request(scene):
