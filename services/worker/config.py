@@ -9,14 +9,15 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     """`derive_concurrency` is how many images are in hand at once: more than render processes, so that fetching and
     storing one image overlaps with rendering another. `keep_published` is how many seconds published
     events stay in the outbox, for whoever wants to look. `reconcile_after` is how many seconds a published event has
-    to take effect before it is published again: more than the stream takes it for a duplicate. `rerender_share` is the
-    part of its time that a worker spends on rendering anew, one image after the other, while some are on the list.
+    to take effect before it is published again; for two minutes only a stream that has lost it takes it again.
+    `rerender_share` is the part of its time that a worker spends on rendering anew, one image after the other, while
+    some are on the list.
     """
 
     derive_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_DERIVE_CONCURRENCY", default=4)
     erase_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_ERASE_CONCURRENCY", default=4)
     keep_published: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_KEEP_PUBLISHED", default=3600)
-    reconcile_after: Annotated[int, msgspec.Meta(gt=120)] = msgspec.field(name="CHITRAM_RECONCILE_AFTER", default=600)
+    reconcile_after: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_RECONCILE_AFTER", default=600)
     rerender_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = msgspec.field(
         name="CHITRAM_RERENDER_SHARE", default=0.5
     )

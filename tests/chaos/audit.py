@@ -28,7 +28,7 @@ from tests.chaos.stack import ChaosStack
 COPIES = 2
 REGION = "us-east-1"
 VARIANTS = {"small", "medium", "large"}
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that the sweep, the reconciler and the consumers get to finish."""
 
 PAUSE = 1.0
@@ -44,14 +44,19 @@ class Expected(msgspec.Struct, frozen=True):
     sha256: str = ""
 
 
-async def audit(stack: ChaosStack, *, poison: Collection[str] = ()) -> list[Violation]:
-    """What is still wrong in the stores after `PATIENCE` seconds. `poison` are ids of images that can't be rendered."""
-    deadline = time.monotonic() + PATIENCE
+async def audit(
+    stack: ChaosStack, run: str, *, poison: Collection[str] = (), patience: float = PATIENCE
+) -> list[Violation]:
+    """What is still wrong in the stores after `patience` seconds, and which copies of originals of a run are bad.
+
+    `poison` are ids of images that can't be rendered.
+    """
+    deadline = time.monotonic() + patience
     while problems := await _problems(stack, poison):
         if time.monotonic() > deadline:
             return [Violation("R6", problem) for problem in problems]
         await asyncio.sleep(PAUSE)
-    return [Violation("R6", problem) for problem in await _bad_copies(stack)]
+    return [Violation("R6", problem) for problem in await _bad_copies(stack, run)]
 
 
 async def _problems(stack: ChaosStack, poison: Collection[str]) -> list[str]:
@@ -108,16 +113,17 @@ async def _pending(stack: ChaosStack) -> list[str]:
     return problems
 
 
-async def _expected(stack: ChaosStack) -> dict[str, Expected]:
-    """Every object that live images name."""
+async def _expected(stack: ChaosStack, run: str = "") -> dict[str, Expected]:
+    """Every object that live images name, or those of a run."""
     async with stack.postgres() as primary:
         rows = await primary.fetch(
             """
             SELECT DISTINCT
                 blobs.id::text, blobs.size, encode(blobs.sha256, 'hex'), blobs.placement, blobs.derivatives::text
             FROM blobs INNER JOIN images ON images.blob_id = blobs.id
-            WHERE images.deleted_at IS NULL
-            """
+            WHERE images.deleted_at IS NULL AND images.tags @> $1
+            """,
+            [run] if run else [],
         )
     expected = {}
     for blob, size, sha256, placement, derivatives in rows:
@@ -130,7 +136,7 @@ async def _expected(stack: ChaosStack) -> dict[str, Expected]:
 async def _objects(stack: ChaosStack) -> list[str]:
     """Differences between what the rows name and what the shards hold."""
     expected = await _expected(stack)
-    shards = _shards(stack)
+    shards = shards_of(stack)
     async with aiohttp.ClientSession() as session:
         listings = await asyncio.gather(*(_list(session, stack, address) for address in shards.values()))
     held = dict(zip(shards, listings, strict=True))
@@ -149,20 +155,24 @@ async def _objects(stack: ChaosStack) -> list[str]:
     return _shortened(problems)
 
 
-async def _bad_copies(stack: ChaosStack) -> list[str]:
+async def _bad_copies(stack: ChaosStack, run: str) -> list[str]:
     """Copies of originals whose bytes are not those of the upload."""
+    shards = shards_of(stack)
     problems = []
-    shards = _shards(stack)
+
+    async def look(key: str, shard: str, sha256: str) -> None:
+        _, data = await call(session, stack, "GET", f"{shards[shard]}/{key}")
+        if hashlib.sha256(data).hexdigest() != sha256:
+            problems.append(f"the copy of {key} on {shard} is not what was uploaded")
+
     async with aiohttp.ClientSession() as session:
-        for key, wanted in (await _expected(stack)).items():
-            for shard in wanted.shards if wanted.sha256 else ():
-                _, data = await _get(session, stack, f"{shards[shard]}/{key}")
-                if hashlib.sha256(data).hexdigest() != wanted.sha256:
-                    problems.append(f"the copy of {key} on {shard} is not what was uploaded")
+        for key, wanted in (await _expected(stack, run)).items():
+            if wanted.sha256:
+                await asyncio.gather(*(look(key, shard, wanted.sha256) for shard in wanted.shards))
     return _shortened(problems)
 
 
-def _shards(stack: ChaosStack) -> Mapping[str, str]:
+def shards_of(stack: ChaosStack) -> Mapping[str, str]:
     """Address of each shard's bucket, as HTTP."""
     entries = (re.split("=s3://", shard.partition("?")[0]) for shard in stack.facts["endpoints"]["shards"])
     return {name: f"http://{address}" for name, address in entries}
@@ -173,7 +183,7 @@ async def _list(session: aiohttp.ClientSession, stack: ChaosStack, bucket: str) 
     found: dict[str, int] = {}
     params = {"list-type": "2", "max-keys": "1000"}
     while True:
-        status, body = await _get(session, stack, bucket, params)
+        status, body = await call(session, stack, "GET", bucket, params)
         assert status == 200, f"{bucket} can't be listed: {status} {body[:200]!r}"
         page = ElementTree.fromstring(body)  # noqa: S314 - our own store's
         space = page.tag.partition("}")[0] + "}"
@@ -184,16 +194,21 @@ async def _list(session: aiohttp.ClientSession, stack: ChaosStack, bucket: str) 
         params = params | {"continuation-token": page.findtext(f"{space}NextContinuationToken") or ""}
 
 
-async def _get(
-    session: aiohttp.ClientSession, stack: ChaosStack, url: str, params: Mapping[str, str] | None = None
+async def call(  # noqa: PLR0917 - a call is what it is
+    session: aiohttp.ClientSession,
+    stack: ChaosStack,
+    method: str,
+    url: str,
+    params: Mapping[str, str] | None = None,
+    body: bytes | None = None,
 ) -> tuple[int, bytes]:
     """Status and body of a call to the store, signed with the stack's keys."""
     keys = stack.facts["endpoints"]
-    request = AWSRequest("GET", url, params=dict(params or {}))
+    request = AWSRequest(method, url, params=dict(params or {}))
     S3SigV4QueryAuth(Credentials(keys["s3_access_key"], keys["s3_secret_key"]), "s3", REGION, expires=60).add_auth(
         request
     )
-    async with session.get(URL(request.url, encoded=True)) as answer:
+    async with session.request(method, URL(request.url, encoded=True), data=body) as answer:
         return answer.status, await answer.read()
 
 

@@ -61,7 +61,7 @@ async def _play(scenario: Scenario, world: World) -> list[Violation]:
         await scenario.body(world)
         await world.pause(COOL_DOWN)
     await world.stack.calm()
-    found = await audit(world.stack, poison=world.poison)
+    found = await audit(world.stack, world.workload.run, poison=world.poison)
     await world.workload.look_at_the_end()
     return found
 

@@ -22,9 +22,7 @@ SABOTAGE = Path(__file__).parent / "sabotage"
 CALM = 90.0
 """Seconds that a stack may take to be well again after a fault."""
 
-SHORT = {
-    "CHITRAM_LOG_LEVEL": "info",
-}
+SHORT = {"CHITRAM_RECONCILE_AFTER": "5"}
 """Waits that take minutes in production."""
 
 

@@ -1,0 +1,50 @@
+"""A few scenarios for a few seconds each, on one stack; `make chaos` plays all of them, and longer."""
+
+import random
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from tests.chaos.audit import audit, call, shards_of
+from tests.chaos.history import History
+from tests.chaos.stack import ChaosStack
+from tests.chaos.workload import Workload
+from tests.pictures import noise
+from tests.system.stack import swept
+
+pytestmark = pytest.mark.xdist_group("chaos")
+"""These tests share a stack, so they share a worker."""
+
+
+@pytest.fixture(scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ChaosStack]:
+    made = ChaosStack(swept(tmp_path_factory.mktemp("chaos") / "stack"))
+    await made.start()
+    yield made
+    await made.command("down", "--purge", "--yes")
+
+
+async def test_the_audit_misses_nothing(stack):
+    """A copy that is gone, an object that nobody knows and an event that nobody sends are found."""
+    history = History()
+    workload = Workload("audited", 1, history, stack.targets)
+    me = workload.caller("me")
+    await me.upload("audited.jpg", noise(random.Random(1), 64, 48), "image/jpeg", tag=workload.run)
+    await workload.close()
+    assert await audit(stack, workload.run) == []
+    async with stack.postgres() as primary, aiohttp.ClientSession() as session:
+        row = await primary.fetchrow(
+            "SELECT blobs.id, placement FROM blobs JOIN images ON blob_id = blobs.id WHERE tags @> $1", [workload.run]
+        )
+        address = f"{shards_of(stack)[row['placement'][0]]}/{row['id']}/original"
+        _, data = await call(session, stack, "GET", address)
+        await call(session, stack, "DELETE", address)
+        assert "has no bytes" in str(await audit(stack, workload.run, patience=0))
+        await call(session, stack, "PUT", address, body=data[:-1] + b"\x00")
+        assert "not what was uploaded" in str(await audit(stack, workload.run, patience=0))
+        await call(session, stack, "PUT", address, body=data)
+        await call(session, stack, "PUT", f"{address}-stray", body=data)
+        assert "no row names" in str(await audit(stack, workload.run, patience=0))
+        await call(session, stack, "DELETE", f"{address}-stray")
+    assert await audit(stack, workload.run) == []
