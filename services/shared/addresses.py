@@ -19,6 +19,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "/api/v1/auth/login": ("POST",),
     "/api/v1/auth/logout": ("POST",),
     "/api/v1/auth/password": ("POST",),
+    "/api/v1/auth/me": ("DELETE",),
     "/api/v1/api-keys": ("POST",),
     "/api/v1/api-keys/{key_id}": ("DELETE",),
     "/health": _READ,

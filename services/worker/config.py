@@ -4,6 +4,8 @@ from typing import Annotated
 
 import msgspec
 
+DAY = 86_400
+
 
 class WorkerConfig(msgspec.Struct, frozen=True):
     """`derive_concurrency` is how many images are in hand at once: more than render processes, so that fetching and
@@ -11,7 +13,8 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     events stay in the outbox, for whoever wants to look. `reconcile_after` is how many seconds a published event has
     to take effect before it is published again; for two minutes only a stream that has lost it takes it again.
     `rerender_share` is the part of its time that a worker spends on rendering anew, one image after the other, while
-    some are on the list.
+    some are on the list. `keep_audit` is how many seconds entries stay in the audit log (a year), which gives up none
+    before a day.
     """
 
     derive_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_DERIVE_CONCURRENCY", default=4)
@@ -21,3 +24,4 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     rerender_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = msgspec.field(
         name="CHITRAM_RERENDER_SHARE", default=0.5
     )
+    keep_audit: Annotated[int, msgspec.Meta(gt=DAY)] = msgspec.field(name="CHITRAM_AUDIT_KEEP", default=365 * DAY)

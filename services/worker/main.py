@@ -25,7 +25,10 @@ from infrastructure.nats.delivery import Delivery
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.subscription import Outcome, consume
 from infrastructure.nats.tail import follow
+from infrastructure.postgres.audit import AuditLog
 from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.postgres.credentials import Credentials
+from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import open_primary
@@ -48,6 +51,7 @@ from services.worker.quarantine import quarantine
 from services.worker.relay import keep_relaying
 from services.worker.rerender import keep_rerendering
 from services.worker.tidy import keep_tidying
+from services.worker.tidy_people import keep_tidying_people
 
 GRACE = 5.0
 """Seconds that events in hand get when the worker ends; what is not finished comes again elsewhere."""
@@ -102,6 +106,16 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         await rooms.enter_async_context(
             background(keep_tidying(keep, reconcile_after, outbox=outbox, shelf=shelf, clock=utc_now))
         )
+
+        credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        people = partial(
+            keep_tidying_people,
+            departures=Departures(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7),
+            credentials=credentials,
+            audit=AuditLog(primary),
+            clock=utc_now,
+        )
+        await rooms.enter_async_context(background(people(timedelta(seconds=config.keep_audit))))
 
         anew = partial(
             keep_rerendering,

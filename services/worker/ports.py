@@ -8,6 +8,7 @@ from uuid import UUID
 
 from contracts.events import Event
 from contracts.images import Blob, Derivative, Failure, Image, Status
+from contracts.principals import Principal
 from contracts.shards import Shard, ShardMap
 
 Clock = Callable[[], datetime]
@@ -97,6 +98,31 @@ class Rendered(Protocol):
     def dominant_color(self) -> str | None: ...
     @property
     def perceptual_hash(self) -> str | None: ...
+
+
+class Recorded(Protocol):
+    """Changes that are durable, each with its event."""
+
+    @property
+    def events(self) -> Sequence[Event]: ...
+
+
+class Departures(Protocol):
+    """Deletes what belonged to deleted accounts. Raises `Unavailable`."""
+
+    async def select_departing(self) -> Sequence[UUID]: ...
+
+    async def delete_images(self, owner_id: UUID, limit: int, by: Principal) -> Recorded: ...
+
+    async def forget(self, user_id: UUID, before: datetime) -> None:
+        """Removes the account's row if it was deleted before that and has no images any more."""
+        ...
+
+
+class Expiring(Protocol):
+    """Rows that are dropped when they are old. Raises `Unavailable`."""
+
+    async def prune(self, before: datetime) -> int: ...
 
 
 class Render(Protocol):

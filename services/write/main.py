@@ -25,6 +25,7 @@ from infrastructure.passwords.hasher import Hasher, open_hasher
 from infrastructure.postgres.accounts import Accounts
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.credentials import Credentials
+from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replaying import Replaying
@@ -48,6 +49,7 @@ from services.write.delete import delete
 from services.write.http.accounts import AccountCases
 from services.write.http.app import routes
 from services.write.http.keys import KeyCases
+from services.write.leave import leave
 from services.write.log_in import LoginLimits, log_in
 from services.write.log_out import log_out
 from services.write.make_key import make_key
@@ -151,6 +153,17 @@ def _account_cases(
             attempts=attempts,
             limits=limits,
             settle=settling,
+        ),
+        leave=partial(
+            leave,
+            passwords=passwords,
+            accounts=accounts,
+            departures=Departures(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7),
+            attempts=attempts,
+            limits=limits,
+            settle=settling,
+            clock=utc_now,
+            new_id=uuid_utils.compat.uuid7,
         ),
     )
 

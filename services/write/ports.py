@@ -166,6 +166,22 @@ class Accounts(Protocol):
         """Ends all sessions but `by`'s own. Raises `InvalidCredentials` when the hash is not `before` any more."""
         ...
 
+    async def update_admin(self, user_id: UUID, is_admin: bool, by: Principal) -> Recorded:
+        """Raises `NotFound`."""
+        ...
+
+    async def mark_deleted(self, user_id: UUID, receipt_id: UUID, before: str | None, by: Principal) -> Recorded:
+        """Ends account and credentials. Raises `NotFound`, and `InvalidCredentials` when the hash is another."""
+        ...
+
+
+class Departures(Protocol):
+    """Deletes what belonged to deleted accounts. Raises `Unavailable` and `OutcomeUnknown` as the ledger does."""
+
+    async def delete_images(self, owner_id: UUID, limit: int, by: Principal) -> Recorded: ...
+
+    async def count_images(self, owner_id: UUID) -> int: ...
+
 
 class Credentials(Protocol):
     """Sessions and API keys on the primary. Raises `Unavailable` and `OutcomeUnknown` as the ledger does."""

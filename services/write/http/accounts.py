@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response, delete, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from contracts.accounts import SessionView, User, UserView, user_view
+from contracts.accounts import Receipt, SessionView, User, UserView, user_view
 from contracts.principals import Principal
 from services.shared.answers import Answer, json_answer, no_content
 from services.shared.consistency import token_headers
@@ -18,6 +18,8 @@ from services.write.http.account_bodies import (
     LoginOperation,
     PasswordBody,
     PasswordOperation,
+    ProofBody,
+    ProofOperation,
     RegisterOperation,
 )
 from services.write.http.json_bodies import read_json
@@ -34,6 +36,7 @@ class AccountCases(msgspec.Struct, frozen=True):
     log_in: Callable[[str, str, Principal], Awaitable[LoggedIn]]
     log_out: Callable[[Principal], Awaitable[str]]
     change_password: Callable[[str, str, Principal], Awaitable[str]]
+    leave: Callable[[str, Principal], Awaitable[tuple[Receipt, str]]]
 
 
 def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHandler]:
@@ -94,4 +97,19 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
         lsn = await cases.change_password(asked.current_password, asked.new_password, principal)
         return no_content(token_headers(user_id, 1, lsn))
 
-    return [post_register, post_login, post_logout, post_password]
+    @delete(
+        "/api/v1/auth/me",
+        status_code=200,
+        operation_class=ProofOperation,
+        responses={200: ResponseSpec(Receipt, generate_examples=False, description="What was deleted")},
+        security=BEARER,
+        summary="Delete the account and all its images, for good",
+        tags=["accounts"],
+    )
+    async def delete_me(request: Request[Any, Any, Any]) -> Answer:
+        principal = await identify(request)
+        user_id = require_session(principal)
+        receipt, lsn = await cases.leave(read_json(await request.body(), ProofBody).password, principal)
+        return json_answer(200, receipt, [NO_STORE, *token_headers(user_id, 2, lsn)])
+
+    return [delete_me, post_register, post_login, post_logout, post_password]
