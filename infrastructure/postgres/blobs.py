@@ -7,9 +7,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
+
 from contracts.images import Blob, Derivative, Failure, Image, Status
 from infrastructure.postgres.connection import Connection, fetch
-from infrastructure.postgres.rows import SELECT_IMAGES, image_of, json_text
+from infrastructure.postgres.rows import SELECT_IMAGES, blob_of, image_of, json_text
+
+
+class Progress(Struct, frozen=True):
+    """How far the rendering of a blob has come, and how many seconds it took."""
+
+    state: Status
+    seconds: float
 
 
 async def update_ready(
@@ -20,6 +29,7 @@ async def update_ready(
     placeholder: str | None,
     dominant_color: str | None,
     perceptual_hash: str | None,
+    seconds: float | None,
 ) -> bool:
     """Whether there was a blob that wasn't ready; now it is."""
     rows = await fetch(
@@ -33,7 +43,8 @@ async def update_ready(
             derivatives = $2,
             placeholder = $3,
             dominant_color = $4,
-            perceptual_hash = $5
+            perceptual_hash = $5,
+            render_seconds = $6
         WHERE id = $1 AND state <> 'ready'
         RETURNING id
         """,
@@ -42,6 +53,7 @@ async def update_ready(
         placeholder,
         dominant_color,
         perceptual_hash,
+        seconds,
     )
     return bool(rows)
 
@@ -69,7 +81,9 @@ async def update_derivatives(
     )
 
 
-async def update_failed(connection: Connection, blob_id: UUID, failure: Failure) -> bool:
+async def update_failed(
+    connection: Connection, blob_id: UUID, failure: Failure, *, for_good: bool, seconds: float | None
+) -> bool:
     """Whether there was a blob whose rendering was still open; now it has failed."""
     rows = await fetch(
         connection,
@@ -78,13 +92,17 @@ async def update_failed(connection: Connection, blob_id: UUID, failure: Failure)
         SET
             state = 'failed',
             failure_code = $2,
-            failure_message = $3
+            failure_message = $3,
+            scope = CASE WHEN $4 THEN scope END,
+            render_seconds = $5
         WHERE id = $1 AND state = 'processing'
         RETURNING id
         """,
         blob_id,
         failure.code,
         failure.message,
+        for_good,
+        seconds,
     )
     return bool(rows)
 
@@ -93,7 +111,11 @@ async def update_images(connection: Connection, blob_id: UUID, now: datetime) ->
     """Makes a new version of each live image of the blob."""
     await fetch(
         connection,
-        "UPDATE images SET version = version + 1, updated_at = $2 WHERE blob_id = $1 AND deleted_at IS NULL",
+        """
+        UPDATE images
+        SET version = version + 1, updated_at = $2, pending = FALSE
+        WHERE blob_id = $1 AND deleted_at IS NULL
+        """,
         blob_id,
         now,
     )
@@ -109,36 +131,69 @@ async def select_images(connection: Connection, blob_id: UUID) -> tuple[Image, .
     return tuple(image_of(row) for row in rows)
 
 
+async def update_pending(connection: Connection, image_id: UUID, now: datetime) -> bool:
+    """Whether a live image waited for a blob that is rendered; now it doesn't, and is a new version."""
+    rows = await fetch(
+        connection,
+        """
+        UPDATE images
+        SET version = version + 1, updated_at = $2, pending = FALSE
+        FROM blobs
+        WHERE
+            images.id = $1 AND images.pending AND images.deleted_at IS NULL
+            AND blobs.id = images.blob_id AND blobs.state <> 'processing'
+        RETURNING images.id
+        """,
+        image_id,
+        now,
+    )
+    return bool(rows)
+
+
+async def select_progress(connection: Connection, blob_id: UUID) -> Progress | None:
+    """How far the blob's rendering is; None when there is no such blob."""
+    rows = await fetch(connection, "SELECT state, render_seconds FROM blobs WHERE id = $1", blob_id)
+    return Progress(Status(rows[0][0]), rows[0][1] or 0.0) if rows else None
+
+
+_SELECT_BLOB = """
+SELECT
+    id, sha256, size, content_type, width, height, frames, placement,
+    derivatives, placeholder, dominant_color, perceptual_hash
+FROM blobs
+WHERE id = $1
+"""
+
+
+async def select_blob(connection: Connection, blob_id: UUID) -> Blob | None:
+    """The blob, if there is one."""
+    rows = await fetch(connection, _SELECT_BLOB, blob_id)
+    return blob_of(rows[0]) if rows else None
+
+
+async def lock_blob(connection: Connection, blob_id: UUID) -> Blob | None:
+    """The blob, if there is one; until the transaction ends nobody else changes it or comes to point at it."""
+    rows = await fetch(connection, f"{_SELECT_BLOB} FOR UPDATE", blob_id)
+    return blob_of(rows[0]) if rows else None
+
+
 async def select_is_wanted(connection: Connection, blob_id: UUID) -> bool:
     """Whether a live image has the blob."""
     rows = await fetch(
-        connection,
-        "SELECT exists(SELECT 1 FROM images WHERE blob_id = $1 AND deleted_at IS NULL)",
-        blob_id,
+        connection, "SELECT EXISTS (SELECT 1 FROM images WHERE blob_id = $1 AND deleted_at IS NULL)", blob_id
     )
     return bool(rows[0][0])
 
 
-async def select_state(connection: Connection, blob_id: UUID) -> Status | None:
-    """How far the blob's rendering is; None when there is no such blob."""
-    rows = await fetch(connection, "SELECT state FROM blobs WHERE id = $1", blob_id)
-    return Status(rows[0][0]) if rows else None
+async def select_is_used(connection: Connection, blob_id: UUID) -> bool:
+    """Whether an image has the blob, be it a deleted one that is still to be erased."""
+    rows = await fetch(connection, "SELECT EXISTS (SELECT 1 FROM images WHERE blob_id = $1)", blob_id)
+    return bool(rows[0][0])
 
 
-async def select_blob(connection: Connection, blob_id: UUID) -> Blob | None:
-    """The blob, as any of its images shows it."""
-    rows = await fetch(connection, f"{SELECT_IMAGES} WHERE images.blob_id = $1 LIMIT 1", blob_id)
-    return image_of(rows[0]).blob if rows else None
-
-
-async def lock_blob(connection: Connection, blob_id: UUID) -> bool:
-    """Whether there is such a blob; until the transaction ends nobody else changes it or comes to point at it."""
-    return bool(await fetch(connection, "SELECT id FROM blobs WHERE id = $1 FOR UPDATE", blob_id))
-
-
-async def delete_images(connection: Connection, blob_id: UUID) -> None:
-    """Removes the deleted images of the blob."""
-    await fetch(connection, "DELETE FROM images WHERE blob_id = $1 AND deleted_at IS NOT NULL", blob_id)
+async def delete_image(connection: Connection, image_id: UUID) -> None:
+    """Removes a deleted image."""
+    await fetch(connection, "DELETE FROM images WHERE id = $1 AND deleted_at IS NOT NULL", image_id)
 
 
 async def delete_blob(connection: Connection, blob_id: UUID) -> None:

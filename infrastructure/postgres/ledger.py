@@ -4,21 +4,26 @@ Whoever locks both kinds of row locks the blob first and its images after it; a 
 that image. So transactions wait for each other and never in a circle.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from contracts.errors import ImageNotFound
+from contracts.errors import ImageNotFound, Unavailable
 from contracts.events import ImageChanged, ImageDeleted, ImageEvent, ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Blob, Derivative, Failure, Image, Status
-from infrastructure.postgres import blobs
+from infrastructure.postgres import arrivals, blobs
+from infrastructure.postgres.blobs import Progress
 from infrastructure.postgres.connection import Connection, fetch
-from infrastructure.postgres.events import event_values, insert_event
+from infrastructure.postgres.discarded import Copy, insert_discarded
+from infrastructure.postgres.events import insert_event
 from infrastructure.postgres.primary import Primary
 from infrastructure.postgres.rows import SELECT_IMAGES, image_of, json_text
+
+ATTEMPTS = 5
+"""How often an upload looks for the blob with its bytes before it gives up."""
 
 
 class StoredImage(Struct, frozen=True):
@@ -49,10 +54,29 @@ class Ledger:
         self._clock = clock
         self._new_id = new_id
 
-    async def insert(self, image: Image, *, delete_token_hash: bytes | None) -> Committed:
-        """Stores a new image with its new blob. Says ImageUploaded."""
-        event = ImageUploaded(self._new_id(), self._clock(), image)
-        return Committed(image, await _insert_image(self._primary, event, delete_token_hash), event)
+    async def select_same(self, sha256: str, scope: str | None) -> Blob | None:
+        """The blob with these bytes that images of this scope share; None when there is none, or no scope."""
+        return None if scope is None else await arrivals.select_same(self._primary, sha256, scope)
+
+    async def insert(
+        self, image: Image, *, delete_token_hash: bytes | None, scope: str | None = None, same: Blob | None = None
+    ) -> Committed:
+        """Stores a new image with its new blob, or beside others that have the same bytes. Says ImageUploaded.
+
+        Within a scope the same bytes are stored once: `same` is the blob that was found with them, if one was. When the
+        image gets a blob that is there, its own one's objects are given up. The image is what the caller is shown:
+        nothing in it tells of the others. Raises Unavailable when blobs come and go faster than they can be caught.
+        """
+        for _ in range(ATTEMPTS):
+            event = ImageUploaded(self._new_id(), self._clock(), replace(image, blob=same) if same else image)
+            if same:
+                lsn = await arrivals.insert_beside(self._primary, event, delete_token_hash, scope, image.blob)
+            else:
+                lsn = await arrivals.insert_with_blob(self._primary, event, delete_token_hash, scope)
+            if lsn:
+                return Committed(event.image, lsn, event)
+            same = await self.select_same(image.blob.sha256, scope)
+        raise Unavailable
 
     async def update(self, image_id: UUID, decide: Callable[[StoredImage], Image]) -> Committed:
         """Stores the words and rights of the image that `decide` makes of the one it is shown. Says ImageChanged.
@@ -119,10 +143,12 @@ class Ledger:
         placeholder: str | None,
         dominant_color: str | None,
         perceptual_hash: str | None,
+        seconds: float | None = None,
     ) -> tuple[Image, ...]:
         """Stores what was rendered of a blob. Says ImageReady for each of its images and gives these.
 
-        A blob that is ready already, or gone, is left alone: then nothing is said and () given.
+        `seconds` is how long that took. A blob that is ready already, or gone, is left alone: then nothing is said and
+        () given.
         """
 
         def update_blob(connection: Connection) -> Awaitable[bool]:
@@ -133,18 +159,42 @@ class Ledger:
                 placeholder=placeholder,
                 dominant_color=dominant_color,
                 perceptual_hash=perceptual_hash,
+                seconds=seconds,
             )
 
         return await self._settle(blob_id, update_blob, ImageReady)
 
-    async def record_failed(self, blob_id: UUID, failure: Failure) -> tuple[Image, ...]:
+    async def record_failed(
+        self, blob_id: UUID, failure: Failure, *, for_good: bool, seconds: float | None = None
+    ) -> tuple[Image, ...]:
         """Stores why a blob can't be rendered. Says ImageFailed for each of its images and gives these.
 
-        A blob that is ready, failed already, or gone, is left alone: then nothing is said and () given.
+        Unless it is `for_good`, the bytes being bad, nobody new gets this blob: the same bytes, sent again, get another
+        chance. A blob that is ready, failed already, or gone, is left alone: then nothing is said and () given.
         """
-        return await self._settle(
-            blob_id, lambda connection: blobs.update_failed(connection, blob_id, failure), ImageFailed
-        )
+
+        def update_blob(connection: Connection) -> Awaitable[bool]:
+            return blobs.update_failed(connection, blob_id, failure, for_good=for_good, seconds=seconds)
+
+        return await self._settle(blob_id, update_blob, ImageFailed)
+
+    async def record_joined(self, image_id: UUID) -> Image | None:
+        """Ends the waiting of an image whose blob was rendered for others. Says ImageReady or ImageFailed.
+
+        An image that doesn't wait, is deleted, or whose blob is still to be rendered, is left alone: then nothing is
+        said and None given.
+        """
+
+        async def work(connection: Connection) -> Image | None:
+            now = self._clock()
+            if not await blobs.update_pending(connection, image_id, now):
+                return None
+            image = (await _select_image(connection, image_id)).image
+            kind = ImageReady if image.status is Status.READY else ImageFailed
+            await insert_event(connection, kind(self._new_id(), now, image))
+            return image
+
+        return (await self._primary.transact(work))[0]
 
     async def _settle(
         self,
@@ -160,39 +210,26 @@ class Ledger:
 
         return (await self._primary.transact(work))[0]
 
-    async def state_of(self, blob_id: UUID) -> Status | None:
+    async def progress_of(self, blob_id: UUID) -> Progress | None:
         """How far a blob's rendering is, needed or not; None when it is not on record any more."""
         async with self._primary.borrow() as connection:
-            return await blobs.select_state(connection, blob_id)
+            return await blobs.select_progress(connection, blob_id)
 
-    async def select_unwanted(self, blob_id: UUID) -> Blob | None:
-        """A blob that no image needs any more, as it is recorded now; None when one does, or when it is gone."""
-        async with self._primary.borrow() as connection:
-            if await blobs.select_is_wanted(connection, blob_id):
-                return None
-            return await blobs.select_blob(connection, blob_id)
+    async def erase(self, image_id: UUID, blob_id: UUID, not_before: datetime) -> None:
+        """Removes a deleted image for good, and its blob when no other image has it.
 
-    async def erase(self, blob: Blob) -> bool:
-        """Removes a blob and its deleted images for good.
-
-        True when it is gone, now or already: its objects are nobody's then. False when an image needs it, or when it
-        has been given derivatives that `blob` does not name, whose objects would be forgotten with the row.
+        The blob's objects are given up in the same transaction, to be deleted after `not_before`. Once it is locked
+        nobody can come to the blob any more, and whoever was faster keeps it.
         """
 
-        async def work(connection: Connection) -> bool:
-            # The lock keeps new images from pointing here: their foreign key needs the row.
-            if not await blobs.lock_blob(connection, blob.id):
-                return True
-            if await blobs.select_is_wanted(connection, blob.id):
-                return False
-            recorded = await blobs.select_blob(connection, blob.id)
-            if recorded is None or recorded.derivatives != blob.derivatives:
-                return False
-            await blobs.delete_images(connection, blob.id)
-            await blobs.delete_blob(connection, blob.id)
-            return True
+        async def work(connection: Connection) -> None:
+            blob = await blobs.lock_blob(connection, blob_id)
+            await blobs.delete_image(connection, image_id)
+            if blob and not await blobs.select_is_used(connection, blob_id):
+                await insert_discarded(connection, copies_of(blob), not_before)
+                await blobs.delete_blob(connection, blob_id)
 
-        return (await self._primary.transact(work))[0]
+        await self._primary.transact(work)
 
 
 async def renew_images(
@@ -206,75 +243,11 @@ async def renew_images(
     return images
 
 
-async def _insert_image(primary: Primary, event: ImageUploaded, delete_token_hash: bytes | None) -> str:
-    """Blob, image and event in one statement, so that an upload waits for one round trip and not for five."""
-    return await primary.write(
-        """
-        WITH blob AS (
-            INSERT INTO blobs (
-                id, sha256, size, content_type, width, height, frames, placement, state,
-                failure_code, failure_message, derivatives, placeholder, dominant_color, perceptual_hash, created_at
-            )
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-        ),
-
-        image AS (
-            INSERT INTO images (
-                id, blob_id, version, filename, content_type, file_size, visibility, owner_id, delete_token_hash,
-                description, tags, metadata, metadata_stripped, place, created_at, updated_at, expires_at, deleted_at
-            )
-            VALUES ($17, $1, $18, $19, $4, $3, $20, $21, $22, $23, $24, $25, $26, $27, $16, $28, $29, $30)
-        )
-
-        INSERT INTO outbox (id, subject_id, version, type, payload, created_at)
-        VALUES ($31, $32, $33, $34, $35, $36)
-        """,
-        *_blob_values(event.image),
-        *_image_values(event.image, delete_token_hash),
-        *event_values(event),
-    )
-
-
-def _blob_values(image: Image) -> tuple[object, ...]:
-    blob, failure = image.blob, image.failure
-    return (
-        blob.id,
-        bytes.fromhex(blob.sha256),
-        blob.size,
-        blob.content_type,
-        blob.width,
-        blob.height,
-        blob.frames,
-        blob.placement,
-        image.status.value,
-        failure and failure.code,
-        failure and failure.message,
-        json_text(blob.derivatives),
-        blob.placeholder,
-        blob.dominant_color,
-        blob.perceptual_hash,
-        image.created_at,
-    )
-
-
-def _image_values(image: Image, delete_token_hash: bytes | None) -> tuple[object, ...]:
-    """Those of a new image that its blob's values don't have yet."""
-    return (
-        image.id,
-        image.version,
-        image.filename,
-        image.visibility.value,
-        image.owner_id,
-        delete_token_hash,
-        image.description,
-        image.tags,
-        json_text(image.metadata),
-        image.metadata_stripped,
-        json_text(image.place),
-        image.updated_at,
-        image.expires_at,
-        image.deleted_at,
-    )
+def copies_of(blob: Blob) -> Iterator[Copy]:
+    """Every copy of every object of a blob."""
+    for key, placement in [(blob.key, blob.placement), *((made.key, made.placement) for made in blob.derivatives)]:
+        for shard in placement:
+            yield key, shard
 
 
 async def _lock_image(connection: Connection, image_id: UUID) -> None:

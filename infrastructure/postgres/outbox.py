@@ -191,23 +191,19 @@ CASE outbox.type
         SELECT 1
         FROM images
         INNER JOIN blobs ON images.blob_id = blobs.id
-        WHERE images.id = outbox.subject_id AND images.deleted_at IS NULL AND blobs.state = 'processing'
-    )
-    WHEN 'image.deleted.v1' THEN EXISTS (
-        SELECT 1
-        FROM images
         WHERE
             images.id = outbox.subject_id
-            AND NOT EXISTS (
-                SELECT 1 FROM images AS live WHERE live.blob_id = images.blob_id AND live.deleted_at IS NULL
-            )
+            AND images.deleted_at IS NULL
+            AND (images.pending OR blobs.state = 'processing')
     )
+    WHEN 'image.deleted.v1' THEN EXISTS (SELECT 1 FROM images WHERE images.id = outbox.subject_id)
     ELSE FALSE
 END
 """
 """That an event's work is still to be done: the rows themselves say so, whatever became of it in the stream.
 
-An uploaded image is rendered until its blob is ready or failed, a deleted one erased until its rows are gone.
+An uploaded image waits until its own event was handled, whatever became of a blob that it shares; a deleted one is
+erased until its row is gone, and its blob lives on if others have it.
 """
 
 

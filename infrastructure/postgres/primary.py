@@ -130,22 +130,22 @@ class Primary:
                 result = await work(connection)
             return result, await _announce(connection)
 
-    async def write(self, statement: str, *arguments: object) -> str:
-        """Runs one statement that is a transaction by itself; gives a WAL position not before its commit.
+    async def write(self, statement: str, *arguments: object) -> tuple[list[asyncpg.Record], str]:
+        """Runs one statement that is a transaction by itself; gives its rows and a WAL position not before its commit.
 
         Sending it is sending its commit, so a connection that breaks meanwhile means OutcomeUnknown.
         """
         return await self._twice(lambda: self._write(statement, *arguments), repeatable=(Undone,))
 
-    async def _write(self, statement: str, *arguments: object) -> str:
+    async def _write(self, statement: str, *arguments: object) -> tuple[list[asyncpg.Record], str]:
         async with self.borrow() as connection:
             await failpoint("primary.before_commit")
             try:
-                await fetch(connection, statement, *arguments)
+                rows = await fetch(connection, statement, *arguments)
                 await failpoint("primary.after_commit")
             except (NoAnswer, ConnectionResetError) as error:
                 raise OutcomeUnknown from error
-            return await _announce(connection)
+            return rows, await _announce(connection)
 
     async def _twice(self, attempt: Callable[[], Awaitable[T]], *, repeatable: tuple[type[Unavailable], ...]) -> T:
         try:

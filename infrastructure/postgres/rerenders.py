@@ -175,8 +175,7 @@ class Rerenders:
         blob = claimed.blob
 
         async def work(connection: Connection) -> bool:
-            await blobs.lock_blob(connection, blob.id)
-            recorded = await blobs.select_blob(connection, blob.id)
+            recorded = await blobs.lock_blob(connection, blob.id)
             if recorded is None or recorded.derivatives != blob.derivatives:
                 return False
             await _delete(connection, blob.id, claimed.requested_at)

@@ -19,6 +19,7 @@ SELECT
     images.metadata,
     images.metadata_stripped,
     images.place,
+    images.pending,
     images.created_at,
     images.updated_at,
     images.expires_at,
@@ -55,16 +56,20 @@ _place: msgspec.json.Decoder[dict[str, float]] = msgspec.json.Decoder(dict[str, 
 def image_of(row: asyncpg.Record) -> Image:
     """The image in a row of `SELECT_IMAGES`.
 
+    One that is pending is shown as if its blob had just been stored, whatever is known of the blob from others.
     By position, in one go: a list page does this a hundred times, and names would cost three times as much.
     """
     (
         image_id, version, filename, visibility, owner_id, description, tags, metadata, metadata_stripped, place,
-        created_at, updated_at, expires_at, deleted_at,
+        pending, created_at, updated_at, expires_at, deleted_at,
         blob_id, sha256, size, content_type, width, height, frames, placement,
         state, failure_code, failure_message,
         derivatives, placeholder, dominant_color, perceptual_hash,
         _delete_token_hash,
     ) = row  # fmt: skip
+    if pending:
+        state, failure_code, derivatives = Status.PROCESSING, None, "[]"
+        placeholder = dominant_color = perceptual_hash = None
     return Image(
         id=image_id,
         version=version,
@@ -96,6 +101,28 @@ def image_of(row: asyncpg.Record) -> Image:
         metadata=_metadata.decode(metadata),
         metadata_stripped=metadata_stripped,
         place=_place.decode(place),
+    )
+
+
+def blob_of(row: asyncpg.Record) -> Blob:
+    """The blob in a row of the columns that `SELECT_IMAGES` has of it, without those of its state."""
+    (
+        blob_id, sha256, size, content_type, width, height, frames, placement,
+        derivatives, placeholder, dominant_color, perceptual_hash,
+    ) = row  # fmt: skip
+    return Blob(
+        id=blob_id,
+        sha256=sha256.hex(),
+        size=size,
+        content_type=content_type,
+        width=width,
+        height=height,
+        frames=frames,
+        placement=tuple(placement),
+        derivatives=_derivatives.decode(derivatives),
+        placeholder=placeholder,
+        dominant_color=dominant_color,
+        perceptual_hash=perceptual_hash,
     )
 
 

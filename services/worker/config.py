@@ -15,6 +15,7 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     `rerender_share` is the part of its time that a worker spends on rendering anew, one image after the other, while
     some are on the list. `keep_audit` is how many seconds entries stay in the audit log (a year), which gives up none
     before a day.
+    `erase_grace` is how many seconds the objects of an image stay after it was erased.
     """
 
     derive_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_DERIVE_CONCURRENCY", default=4)
@@ -25,3 +26,4 @@ class WorkerConfig(msgspec.Struct, frozen=True):
         name="CHITRAM_RERENDER_SHARE", default=0.5
     )
     keep_audit: Annotated[int, msgspec.Meta(gt=DAY)] = msgspec.field(name="CHITRAM_AUDIT_KEEP", default=365 * DAY)
+    erase_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_ERASE_GRACE", default=5)

@@ -4,6 +4,7 @@ Run as `python -m services.worker.main`; run as many as the work needs. Its HTTP
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -29,6 +30,7 @@ from infrastructure.postgres.audit import AuditLog
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.departures import Departures
+from infrastructure.postgres.discarded import Discarded
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import open_primary
@@ -44,7 +46,8 @@ from services.shared.health import Dependency, health_routes, holds
 from services.shared.running import background, run
 from services.shared.shards import SHARD_EVENTS, first_shards, following
 from services.worker.config import WorkerConfig
-from services.worker.derive import derive, give_up
+from services.worker.derive import OneAtATime, derive, give_up
+from services.worker.discard import keep_discarding
 from services.worker.erase import erase, leave_behind
 from services.worker.ports import OutboxRow, Publish, Render
 from services.worker.quarantine import quarantine
@@ -81,7 +84,15 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 nats,
                 subjects.DERIVE,
                 _done_after(
-                    partial(derive, objects=storage.objects, render=_renderer(fence, urgent=True), ledger=ledger)
+                    partial(
+                        derive,
+                        blobs=OneAtATime(),
+                        objects=storage.objects,
+                        render=_renderer(fence, urgent=True),
+                        ledger=ledger,
+                        timer=time.monotonic,
+                        sleep=asyncio.sleep,
+                    )
                 ),
                 concurrency=config.derive_concurrency,
                 on_given_up=partial(quarantine, keeper=shelf, tell=_told(partial(give_up, ledger=ledger))),
@@ -92,7 +103,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             consume(
                 nats,
                 subjects.ERASE,
-                _done_after(partial(erase, objects=storage.objects, ledger=ledger)),
+                _done_after(partial(erase, grace=timedelta(seconds=config.erase_grace), ledger=ledger, clock=utc_now)),
                 concurrency=config.erase_concurrency,
                 on_given_up=partial(quarantine, keeper=shelf, tell=_told(leave_behind)),
                 grace=GRACE,
@@ -101,6 +112,9 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         wake = asyncio.Event()
         await rooms.enter_async_context(background(outbox.listen(wake.set)))
         await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=_publisher(nats))))
+        await rooms.enter_async_context(
+            background(keep_discarding(discarded=Discarded(primary), objects=storage.objects, clock=utc_now))
+        )
         keep = timedelta(seconds=config.keep_published)
         reconcile_after = timedelta(seconds=config.reconcile_after)
         await rooms.enter_async_context(

@@ -1,6 +1,6 @@
 """What the worker's use cases need from outside, as narrowly as they need it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -185,6 +185,32 @@ class Rerenders(Protocol[C]):
         ...
 
 
+class Due(Protocol):
+    """Copies, each an object's key and a shard, that nobody else has while the claim lasts."""
+
+    @property
+    def copies(self) -> Sequence[tuple[str, str]]: ...
+
+    async def forget(self, copies: Iterable[tuple[str, str]]) -> None: ...
+
+    async def postpone(self, copies: Iterable[tuple[str, str]], not_before: datetime) -> None: ...
+
+
+class DueCopies(Protocol):
+    """Copies that were given up, as they fall due. Raises `Unavailable`."""
+
+    def claim(self, now: datetime, limit: int) -> AbstractAsyncContextManager[Due]: ...
+
+
+class Progress(Protocol):
+    """How far the rendering of a blob has come, and how many seconds it took."""
+
+    @property
+    def state(self) -> Status: ...
+    @property
+    def seconds(self) -> float: ...
+
+
 class Ledger(Protocol):
     """The primary's truth. Each call writes rows and events together, and may be repeated. Raises `Unavailable`."""
 
@@ -196,20 +222,25 @@ class Ledger(Protocol):
         placeholder: str | None,
         dominant_color: str | None,
         perceptual_hash: str | None,
+        seconds: float | None,
     ) -> tuple[Image, ...]: ...
 
-    async def record_failed(self, blob_id: UUID, failure: Failure) -> tuple[Image, ...]: ...
-
-    async def select_unwanted(self, blob_id: UUID) -> Blob | None:
-        """The blob as it is recorded now, if it is there and no image needs it any more."""
+    async def record_failed(
+        self, blob_id: UUID, failure: Failure, *, for_good: bool, seconds: float | None = None
+    ) -> tuple[Image, ...]:
+        """Unless it is `for_good`, the same bytes get another chance when they are sent again."""
         ...
 
-    async def state_of(self, blob_id: UUID) -> Status | None:
+    async def record_joined(self, image_id: UUID) -> Image | None:
+        """Ends the waiting of an image whose blob was rendered for others; None if it doesn't wait or still has to."""
+        ...
+
+    async def progress_of(self, blob_id: UUID) -> Progress | None:
         """How far a blob's rendering is; None when it is not on record any more."""
         ...
 
-    async def erase(self, blob: Blob) -> bool:
-        """True when the rows are gone; False when they are needed, or name derivatives that `blob` does not."""
+    async def erase(self, image_id: UUID, blob_id: UUID, not_before: datetime) -> None:
+        """Removes a deleted image and, when no other has it, its blob, whose objects are due after `not_before`."""
         ...
 
 

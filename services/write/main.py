@@ -92,6 +92,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 admit=partial(require_right_to_upload, anonymous=people.anonymous_uploads),
                 upload=partial(
                     upload,
+                    dedupe=config.dedupe,
                     take_in=partial(take_in, limits=limits),
                     ready=shards.refresh,
                     objects=storage.objects,

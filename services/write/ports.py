@@ -7,7 +7,7 @@ from uuid import UUID
 
 from contracts.accounts import Credential, User
 from contracts.events import Event
-from contracts.images import Image
+from contracts.images import Blob, Image
 from contracts.principals import CredentialKind, Principal
 
 Clock = Callable[[], datetime]
@@ -94,7 +94,18 @@ class Ledger(Protocol):
     Raises `Unavailable` when the primary can't be reached, `OutcomeUnknown` when it was lost during the commit.
     """
 
-    async def insert(self, image: Image, *, delete_token_hash: bytes | None) -> Committed: ...
+    async def select_same(self, sha256: str, scope: str | None) -> Blob | None:
+        """The blob with these bytes that images of this scope share; without a scope none."""
+        ...
+
+    async def insert(
+        self, image: Image, *, delete_token_hash: bytes | None, scope: str | None, same: Blob | None
+    ) -> Committed:
+        """Stores an image with its own blob or, where there is one with the same bytes in its scope, with that.
+
+        `same` is what `select_same` found. When the image's own blob is not needed its objects are given up.
+        """
+        ...
 
     async def update(self, image_id: UUID, decide: Callable[[Stored], Image]) -> Committed: ...
 

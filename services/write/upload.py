@@ -10,6 +10,7 @@ from contracts.principals import Principal
 from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.shared.tokens import token_hash
+from services.write.dedupe import Dedupe, scope_of
 from services.write.draft import Draft
 from services.write.ports import Clock, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
 
@@ -29,6 +30,7 @@ async def upload(
     draft: Draft,
     principal: Principal,
     *,
+    dedupe: Dedupe,
     take_in: TakeIn,
     ready: Ready,
     objects: Objects,
@@ -40,11 +42,14 @@ async def upload(
     """Draft -> probed, private facts taken out -> ledger there -> copies on the shards -> row and event committed.
 
     The objects come first: a crash in between leaves objects that nobody points to, never a row without its
-    bytes. When the commit fails or its outcome is unknown they stay, for the same reason;
-    the ledger is asked beforehand so that retries during its outage don't leave copies each time.
+    bytes. When the commit fails or its outcome is unknown they stay, for the same reason; the ledger is asked
+    beforehand so that retries during its outage don't leave copies each time. Bytes that are there already are stored
+    all the same and given up with the commit: a caller can't see, or measure, that somebody has them.
     """
     intake = await take_in(draft.file, draft.sha256, keep_metadata=draft.keep_metadata)
     await ready()
+    scope = scope_of(dedupe, principal)
+    same = await ledger.select_same(intake.sha256, scope)
     blob = _blob(intake, new_id())
     await failpoint("upload.before_put")
     placement = await objects.put(blob.key, draft.file, blob.content_type)
@@ -52,7 +57,9 @@ async def upload(
     image = _image(draft, intake, stored, principal, image_id=new_id(), now=clock())
     token = new_token() if principal.user_id is None else None
     await failpoint("upload.before_insert")
-    committed = await ledger.insert(image, delete_token_hash=token_hash(token) if token else None)
+    committed = await ledger.insert(
+        image, delete_token_hash=token_hash(token) if token else None, scope=scope, same=same
+    )
     await failpoint("upload.before_answer")
     metrics.images_uploaded.inc()
     return Uploaded(committed.image, committed.lsn, token)

@@ -7,6 +7,7 @@ import asyncpg
 
 from contracts.events import Event, decode
 from contracts.images import Blob, Derivative, Image, Visibility
+from tests.eventually import eventually
 
 T0 = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 
@@ -63,3 +64,14 @@ async def counts(psql: asyncpg.Connection) -> tuple[int, int, int]:
         "SELECT (SELECT count(*) FROM blobs), (SELECT count(*) FROM images), (SELECT count(*) FROM outbox)"
     )
     return tuple(row)
+
+
+async def blocked(psql: asyncpg.Connection, count: int) -> None:
+    """Returns when so many connections to this database wait for a lock."""
+
+    async def waiting() -> None:
+        assert count == await psql.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+
+    await eventually(waiting)

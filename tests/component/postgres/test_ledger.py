@@ -12,8 +12,16 @@ from contracts.errors import ImageNotFound, Unavailable, VersionConflict
 from contracts.events import ImageChanged, ImageDeleted, ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Failure, Status, Visibility
 from infrastructure.postgres.ledger import Ledger, StoredImage
-from tests.component.postgres.images import DERIVATIVES, RENDERED, T0, counts, events_of, full_image, plain_image
-from tests.eventually import eventually
+from tests.component.postgres.images import (
+    DERIVATIVES,
+    RENDERED,
+    T0,
+    blocked,
+    counts,
+    events_of,
+    full_image,
+    plain_image,
+)
 
 
 def allow(_stored: StoredImage) -> None:
@@ -203,7 +211,7 @@ async def test_ready_once(ledger, catalogue, psql, clock):
     )
     assert await catalogue.select_image(image.id) == ready
     assert await ledger.record_ready(image.blob.id, **RENDERED) == ()
-    assert await ledger.record_failed(image.blob.id, Failure("X", "too late")) == ()
+    assert await ledger.record_failed(image.blob.id, Failure("X", "too late"), for_good=True) == ()
     _, event = await events_of(psql, image.id)
     assert isinstance(event, ImageReady)
     assert event.image == ready
@@ -249,11 +257,11 @@ async def test_failure_is_stored_and_told(ledger, catalogue, psql):
     await ledger.insert(image, delete_token_hash=None)
     failure = Failure("UNDECODABLE", "The picture is damaged.")
 
-    (failed,) = await ledger.record_failed(image.blob.id, failure)
+    (failed,) = await ledger.record_failed(image.blob.id, failure, for_good=True)
 
     assert (failed.status, failed.failure, failed.version) == (Status.FAILED, failure, 2)
     assert await catalogue.select_image(image.id) == failed
-    assert await ledger.record_failed(image.blob.id, failure) == ()
+    assert await ledger.record_failed(image.blob.id, failure, for_good=True) == ()
     event = (await events_of(psql, image.id))[-1]
     assert isinstance(event, ImageFailed)
     assert event.image == failed
@@ -266,7 +274,7 @@ async def test_failure_is_stored_and_told(ledger, catalogue, psql):
 async def test_nothing_to_record_for_a_blob_that_is_gone(ledger, psql):
     """Results for a blob that was erased meanwhile are dropped."""
     assert await ledger.record_ready(uuid4(), **RENDERED) == ()
-    assert await ledger.record_failed(uuid4(), Failure("X", "x")) == ()
+    assert await ledger.record_failed(uuid4(), Failure("X", "x"), for_good=True) == ()
     assert await counts(psql) == (0, 0, 0)
 
 
@@ -287,81 +295,6 @@ async def test_change_that_waited_for_ready_tells_of_both(ledger, psql, other):
     assert events[-1].image.filename == "b.jpg"
     assert events[-1].image.status is Status.READY
     assert events[-1].image.blob.derivatives == DERIVATIVES
-
-
-async def blocked(psql: asyncpg.Connection, count: int) -> None:
-    """Returns when so many connections to this database wait for a lock."""
-
-    async def waiting() -> None:
-        assert count == await psql.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-
-    await eventually(waiting)
-
-
-async def test_erase_spares_what_is_needed(ledger, catalogue, psql):
-    """As long as one image has the blob nothing is removed, also not its other, deleted images."""
-    images = await share_blob(ledger, psql, 2)
-    await ledger.delete(images[0].id, allow)
-    blob = images[0].blob
-
-    assert await ledger.select_unwanted(blob.id) is None
-    assert not await ledger.erase(blob)
-    assert await counts(psql) == (1, 2, 3)
-    assert await catalogue.select_image(images[1].id) == images[1]
-
-
-async def test_erase_removes_what_nobody_needs(ledger, psql):
-    """With its last image deleted a blob goes, with the rows of its images; erasing it again is as good."""
-    images = await share_blob(ledger, psql, 2)
-    for image in images:
-        await ledger.delete(image.id, allow)
-    blob = images[0].blob
-
-    assert await ledger.state_of(blob.id) is Status.PROCESSING
-    assert await ledger.select_unwanted(blob.id) == blob
-    assert await ledger.erase(blob)
-    assert await counts(psql) == (0, 0, 4)
-    assert await ledger.erase(blob)
-    assert await ledger.select_unwanted(blob.id) is None
-    assert await ledger.state_of(blob.id) is None
-
-
-async def test_erase_forgets_no_derivatives(ledger, psql):
-    """A blob that was rendered after its objects were deleted stays until somebody has seen the new ones."""
-    image = plain_image()
-    await ledger.insert(image, delete_token_hash=None)
-    await ledger.delete(image.id, allow)
-    assert await ledger.record_ready(image.blob.id, **RENDERED) == ()
-
-    assert not await ledger.erase(image.blob)
-    rendered = await ledger.select_unwanted(image.blob.id)
-    assert rendered == replace(image.blob, **RENDERED)
-    assert await ledger.erase(rendered)
-    assert await counts(psql) == (0, 0, 2)
-
-
-async def test_no_image_can_join_a_blob_that_is_being_erased(ledger, psql, other):
-    """An image that comes to point at a blob while that is being erased keeps it."""
-    image = plain_image()
-    await ledger.insert(image, delete_token_hash=None)
-    await ledger.delete(image.id, allow)
-    async with other.transaction():
-        await other.execute(
-            """
-            INSERT INTO images
-                (id, blob_id, version, filename, content_type, file_size, visibility, created_at, updated_at)
-            VALUES ($1, $2, 1, 'b.jpg', 'image/jpeg', 1000, 'public', now(), now())
-            """,
-            uuid4(),
-            image.blob.id,
-        )
-        erasing = asyncio.create_task(ledger.erase(image.blob))
-        await blocked(psql, 1)
-    assert not await erasing
-    assert await ledger.state_of(image.blob.id) is Status.PROCESSING
-    assert await ledger.select_unwanted(image.blob.id) is None
 
 
 async def test_locked_row_is_unavailable(ledger, catalogue, psql):

@@ -270,7 +270,7 @@ async def test_pruning_deletes_what_was_published_before(ledger, outbox, psql, m
     """Old published events go, in small portions; unpublished and recent ones stay."""
     monkeypatch.setattr(outbox_module, "PRUNE_ROWS", 2)
     for image in await upload(ledger, 7):
-        await ledger.record_failed(image.blob.id, Failure("RENDER_FAILED", "no"))
+        await ledger.record_failed(image.blob.id, Failure("RENDER_FAILED", "no"), for_good=True)
     await psql.execute("DELETE FROM outbox WHERE type = 'image.failed.v1'")
     async with outbox.claim(6) as batch:
         await batch.mark_published([row.id for row in batch.rows])
@@ -300,7 +300,7 @@ async def test_reconciling_revives_what_is_not_done(ledger, outbox, monkeypatch)
     await ledger.record_ready(ready.blob.id, **RENDERED)
     for image in (deleted, erased):
         await ledger.delete(image.id, lambda _: None)
-    assert await ledger.erase(erased.blob)
+    await ledger.erase(erased.id, erased.blob.id, NOW)
     await publish_all(outbox)
     assert await outbox.reconcile(NOW - DAY, NOW - DAY / 2) == 0
     assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 3
@@ -310,6 +310,37 @@ async def test_reconciling_revives_what_is_not_done(ledger, outbox, monkeypatch)
             (other.id, "image.uploaded.v1"),
             (deleted.id, "image.deleted.v1"),
         }
+
+
+async def test_an_image_that_joined_a_blob_is_reconciled_on_its_own(ledger, outbox):
+    """What became of the blob for others doesn't settle the upload of an image that still waits to hear of it."""
+    first, second = plain_image(), plain_image()
+    await ledger.insert(first, delete_token_hash=None, scope="s")
+    await ledger.record_ready(first.blob.id, **RENDERED)
+    twin = replace(second, blob=replace(second.blob, sha256=first.blob.sha256))
+    await ledger.insert(twin, delete_token_hash=None, scope="s")
+    await publish_all(outbox)
+    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 1
+    assert await claimed(outbox) == [twin.id]
+    await ledger.record_joined(twin.id)
+    await publish_all(outbox)
+    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 0
+
+
+async def test_a_deletion_is_done_when_the_row_is_gone_though_the_blob_lives_on(ledger, outbox):
+    """The blob is others' by then."""
+    first, second = plain_image(), plain_image()
+    await ledger.insert(first, delete_token_hash=None, scope="s")
+    await ledger.insert(
+        replace(second, blob=replace(second.blob, sha256=first.blob.sha256)), delete_token_hash=None, scope="s"
+    )
+    await ledger.record_ready(first.blob.id, **RENDERED)
+    await ledger.delete(first.id, lambda _: None)
+    await publish_all(outbox)
+    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 1
+    await publish_all(outbox)
+    await ledger.erase(first.id, first.blob.id, NOW)
+    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 0
 
 
 async def test_a_revived_event_tells_of_the_image_as_it_is_now(ledger, outbox):
@@ -337,7 +368,7 @@ async def test_deleted_images_keep_their_events(ledger, outbox):
     """An event waits to be published even when the rows it tells of are gone."""
     (image,) = await upload(ledger)
     await ledger.delete(image.id, lambda _: None)
-    assert await ledger.erase(image.blob)
+    await ledger.erase(image.id, image.blob.id, NOW)
     assert await claimed(outbox) == [image.id, image.id]
 
 

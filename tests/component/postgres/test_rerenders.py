@@ -175,6 +175,6 @@ async def test_a_blob_that_nobody_needs_is_struck_off(ledger, rerenders):
         await ask(rerenders)
         await ledger.delete(image.id, lambda _: None)
         if erased:
-            assert await ledger.erase(await ledger.select_unwanted(image.blob.id))
+            await ledger.erase(image.id, image.blob.id, T0)
         assert await rerenders.claim(LEASE) is None
         assert await rerenders.backlog() == Backlog(waiting=0, failed=0)

@@ -39,7 +39,9 @@ async def serve(server_environment, monkeypatch) -> AsyncIterator[Serve]:
 def client_of(app, stack: AsyncExitStack) -> httpx.AsyncClient:
     """A client of an application that a real server serves until the stack is closed."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app, http=Protocol, ws="none", lifespan="off", log_config=None, access_log=False, timeout_keep_alive=90
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
 
@@ -66,7 +68,7 @@ async def read(serve) -> httpx.AsyncClient:
 @pytest.fixture
 async def worker(serve) -> httpx.AsyncClient:
     """A worker."""
-    return await serve(open_worker, CHITRAM_RENDER_PROCESSES="1")
+    return await serve(open_worker, CHITRAM_RENDER_PROCESSES="1", CHITRAM_ERASE_GRACE="0")
 
 
 @pytest.fixture

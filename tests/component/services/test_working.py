@@ -71,7 +71,7 @@ async def test_a_picture_deleted_before_it_was_rendered_leaves_nothing(serve, wr
     views = [await upload(write, jpeg(1600, 1200)) for _ in range(5)]
     for view in views:
         await write.delete(f"{IMAGES}/{view['id']}", headers={"x-delete-token": view["delete_token"]})
-    await serve(open_app, CHITRAM_RENDER_PROCESSES="2")
+    await serve(open_app, CHITRAM_RENDER_PROCESSES="2", CHITRAM_ERASE_GRACE="0")
 
     async def nothing_is_left() -> None:
         assert await objects(storage) == {}
@@ -98,7 +98,7 @@ async def test_a_deletion_that_the_stream_lost_is_carried_out(serve, write, stor
     view = await upload(write, jpeg())
     await write.delete(f"{IMAGES}/{view['id']}", headers={"x-delete-token": view["delete_token"]})
     await publish_to_nobody(database)
-    await serve(open_app, CHITRAM_RENDER_PROCESSES="1")
+    await serve(open_app, CHITRAM_RENDER_PROCESSES="1", CHITRAM_ERASE_GRACE="0")
 
     async def nothing_is_left() -> None:
         assert await objects(storage) == {}

@@ -1,0 +1,125 @@
+"""How an image comes in: with a blob of its own, or to the blob that has the same bytes.
+
+Each is one statement, so that an upload waits for one round trip; and both take as long, so that nobody learns from
+the clock whether his bytes were here before.
+"""
+
+from contracts.events import ImageUploaded
+from contracts.images import Blob, Image
+from infrastructure.postgres.events import event_values
+from infrastructure.postgres.primary import Primary
+from infrastructure.postgres.rows import blob_of, json_text
+
+
+async def select_same(primary: Primary, sha256: str, scope: str) -> Blob | None:
+    """The blob with these bytes that images of this scope share, as it is without what was made of it."""
+    rows = await primary.ask(
+        """
+        SELECT id, sha256, size, content_type, width, height, frames, placement, '[]', NULL, NULL, NULL
+        FROM blobs
+        WHERE sha256 = $1 AND scope = $2
+        """,
+        bytes.fromhex(sha256),
+        scope,
+    )
+    return blob_of(rows[0]) if rows else None
+
+
+async def insert_with_blob(
+    primary: Primary, event: ImageUploaded, delete_token_hash: bytes | None, scope: str | None
+) -> str | None:
+    """Stores image, blob and event; gives a WAL position, or None when the scope has a blob with these bytes."""
+    blob = event.image.blob
+    inserted, lsn = await primary.write(
+        f"""
+        WITH blob AS (
+            INSERT INTO blobs
+                (id, sha256, size, content_type, width, height, frames, placement, scope, state, created_at)
+            VALUES ($23, $24, $5, $4, $25, $26, $27, $28, $29, 'processing', $14)
+            ON CONFLICT (sha256, scope) WHERE scope IS NOT NULL DO NOTHING
+            RETURNING id
+        ),
+        {_INSERT_IMAGE_AND_EVENT}
+        """,  # noqa: S608 - a constant of this module
+        *_image_values(event.image, delete_token_hash),
+        *event_values(event),
+        blob.id,
+        bytes.fromhex(blob.sha256),
+        blob.width,
+        blob.height,
+        blob.frames,
+        blob.placement,
+        scope,
+    )
+    return lsn if inserted else None
+
+
+async def insert_beside(
+    primary: Primary, event: ImageUploaded, delete_token_hash: bytes | None, scope: str | None, spare: Blob
+) -> str | None:
+    """Stores an image that has a blob with others, and its event; the objects of `spare` are given up.
+
+    Gives a WAL position, or None when the blob has gone meanwhile or its bytes have moved. Who removes a blob, or
+    changes its placement, locks it for update: then this waits and looks again, and what the event says is true.
+    """
+    blob = event.image.blob
+    inserted, lsn = await primary.write(
+        f"""
+        WITH blob AS (
+            SELECT id FROM blobs
+            WHERE id = $23 AND scope = $24 AND placement = $25
+            FOR KEY SHARE
+        ),
+
+        given_up AS (
+            INSERT INTO discarded (key, shard, not_before)
+            SELECT $26, spare.shard, $14 FROM blob, unnest($27::text[]) AS spare (shard)
+        ),
+        {_INSERT_IMAGE_AND_EVENT}
+        """,  # noqa: S608 - a constant of this module
+        *_image_values(event.image, delete_token_hash),
+        *event_values(event),
+        blob.id,
+        scope,
+        blob.placement,
+        spare.key,
+        spare.placement,
+    )
+    return lsn if inserted else None
+
+
+_INSERT_IMAGE_AND_EVENT = """
+image AS (
+    INSERT INTO images (
+        id, blob_id, version, filename, content_type, file_size, visibility, owner_id, delete_token_hash,
+        description, tags, metadata, metadata_stripped, place, created_at, updated_at, expires_at, pending
+    )
+    SELECT $1, blob.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, TRUE FROM blob
+)
+
+INSERT INTO outbox (id, subject_id, version, type, payload, created_at)
+SELECT $17, $18, $19, $20, $21, $22 FROM blob
+RETURNING id
+"""
+"""Arguments 1 to 16 are the image's, 17 to 22 the event's."""
+
+
+def _image_values(image: Image, delete_token_hash: bytes | None) -> tuple[object, ...]:
+    return (
+        image.id,
+        image.version,
+        image.filename,
+        image.blob.content_type,
+        image.blob.size,
+        image.visibility.value,
+        image.owner_id,
+        delete_token_hash,
+        image.description,
+        image.tags,
+        json_text(image.metadata),
+        image.metadata_stripped,
+        json_text(image.place),
+        image.created_at,
+        image.updated_at,
+        image.expires_at,
+    )

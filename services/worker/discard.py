@@ -1,0 +1,56 @@
+"""Deleting objects that were given up."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from contracts.errors import Unavailable
+from infrastructure.failpoints import failpoint
+from services.worker.ports import Clock, DueCopies, Objects
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+"""Copies claimed at once: enough to share a transaction, few enough to be deleted well within its time-outs."""
+
+EVERY = 1.0
+"""Seconds between looks at what is due."""
+
+LATER = timedelta(seconds=30)
+"""How long what could not be deleted is left alone."""
+
+
+async def discard(*, discarded: DueCopies, objects: Objects, clock: Clock) -> int:
+    """Deletes what was given up and is due, at most one batch; returns how many copies were claimed.
+
+    Objects go before the rows that name them: a crash in between deletes again, and deleting what is not there is
+    success. What can't be deleted now is tried again later. Raises `Unavailable`.
+    """
+    async with discarded.claim(clock(), BATCH) as batch:
+        placements: dict[str, list[str]] = {}
+        for key, shard in batch.copies:
+            placements.setdefault(key, []).append(shard)
+        results = await asyncio.gather(
+            *(objects.delete(key, tuple(shards)) for key, shards in placements.items()), return_exceptions=True
+        )
+        await failpoint("erase.before_row")
+        failed = {key for key, result in zip(placements, results, strict=True) if result is not None}
+        await batch.forget([copy for copy in batch.copies if copy[0] not in failed])
+        await batch.postpone([copy for copy in batch.copies if copy[0] in failed], clock() + LATER)
+    for result in results:
+        if result is not None and not isinstance(result, Unavailable):
+            raise result
+    return len(batch.copies)
+
+
+async def keep_discarding(*, discarded: DueCopies, objects: Objects, clock: Clock) -> None:
+    """Deletes what is due until cancelled."""
+    while True:
+        try:
+            while await discard(discarded=discarded, objects=objects, clock=clock) == BATCH:
+                pass
+        except Unavailable as error:
+            logger.warning("objects that were given up stay for now: %s", error)
+        except Exception:  # one object that can't be deleted must not end the worker
+            logger.exception("an object that was given up can't be deleted")
+        await asyncio.sleep(EVERY)
