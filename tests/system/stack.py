@@ -14,6 +14,7 @@ import httpx
 import psutil
 
 CHITRAM = str(Path(sys.executable).with_name("chitram"))
+_SERIES = re.compile(r"([a-z_]+(?:\{[^}]*\})?) (\S+)$")
 SECONDS = 180
 """That any one command may take on a busy machine."""
 
@@ -73,6 +74,16 @@ class Stack:
             process["name"]: _requests(f"http://127.0.0.1:{process['port']}/metrics")
             for process in self.processes()
             if process["name"].startswith("read-")
+        }
+
+    def metrics(self, prefix: str, *names: str) -> dict[str, float]:
+        """Series of these metrics as the services tell them, by `<process>: <series>`."""
+        return {
+            f"{process['name']}: {found[1]}": float(found[2])
+            for process in self.processes()
+            if process["name"].startswith(prefix)
+            for line in httpx.get(f"http://127.0.0.1:{process['port']}/metrics", timeout=10).text.splitlines()
+            if (found := _SERIES.match(line)) and found[1].partition("{")[0] in names
         }
 
     def living(self) -> list[psutil.Process]:
