@@ -42,7 +42,8 @@ class Failure(msgspec.Struct, frozen=True):
 class Derivative(msgspec.Struct, frozen=True):
     """One stored rendering of a variant. `size` is in bytes, `width` and `height` in pixels.
 
-    `recipe` is the one it was made by; 0 where it was made before recipes were recorded.
+    `recipe` is the one it was made by; 0 where it was made before recipes were recorded. `sha256` is the hexadecimal
+    digest of its bytes, empty where it was made before digests were recorded.
     """
 
     variant: str
@@ -53,6 +54,7 @@ class Derivative(msgspec.Struct, frozen=True):
     size: int
     placement: tuple[str, ...]
     recipe: int = 0
+    sha256: str = ""
 
 
 class Blob(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from deploy.containers.places import Places, buckets
+from deploy.containers.places import Places
 from infrastructure import env
 from infrastructure.nginx.render import Gateway, Patience
 from services.write.config import WriteConfig
@@ -35,7 +35,6 @@ def gateway(places: Places) -> Gateway:
         listen="8080",
         read=places.read,
         write=places.write,
-        endpoints=tuple(dict.fromkeys(bucket.endpoint for bucket in buckets())),
         max_file_size=env.read(WriteConfig).max_file_size,
         state=Path("/run/chitram"),
         cache=Path("/var/cache/chitram"),

@@ -99,7 +99,7 @@ def draw(facts: Facts, credentials: Credentials, layout: Layout) -> Blueprint:
             service.Server(name=name, port=facts.ports[name], directory=layout.run(name), environment=environment)
             for name in names(facts.counts)
         ),
-        nginx=_nginx(facts, layout, objects.endpoint),
+        nginx=_nginx(facts, layout),
     )
 
 
@@ -128,7 +128,7 @@ def _postgres(
     )
 
 
-def _nginx(facts: Facts, layout: Layout, endpoint: str) -> nginx.Server:
+def _nginx(facts: Facts, layout: Layout) -> nginx.Server:
     def addresses(kind: str) -> tuple[str, ...]:
         return tuple(f"{HOST}:{facts.ports[name]}" for name in names(facts.counts) if name.startswith(f"{kind}-"))
 
@@ -140,7 +140,6 @@ def _nginx(facts: Facts, layout: Layout, endpoint: str) -> nginx.Server:
             listen=f"{HOST}:{facts.port}",
             read=addresses("read"),
             write=addresses("write"),
-            endpoints=(endpoint,),
             max_file_size=max_file_size(facts.settings),
             state=layout.run("nginx"),
             cache=layout.run("nginx") / "cache",

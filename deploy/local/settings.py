@@ -31,7 +31,7 @@ def check(environment: Mapping[str, str]) -> None:
         _read(config, environment)
     if _read(StorageConfig, environment).tls:
         raise Trouble(
-            "CHITRAM_S3_TLS: the SeaweedFS of this stack has no TLS, and nginx fetches objects without it.",
+            "CHITRAM_S3_TLS: the SeaweedFS of this stack has no TLS.",
             way_out="Start again without this variable, or with CHITRAM_S3_TLS=false.",
         )
 

@@ -12,16 +12,8 @@ TEMPLATE = Path(__file__).with_name("nginx.conf")
 MULTIPART_ROOM = 1 << 20
 """Bytes that an upload's form may have besides its file; the write service measures the file itself."""
 
-_HIDDEN = (
-    *("Accept-Ranges", "Age", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language"),
-    *("Content-Security-Policy", "Content-Type", "Cross-Origin-Resource-Policy", "ETag", "Expires", "Last-Modified"),
-    *("Location", "Server", "Set-Cookie", "Vary", "Via", "X-Content-Type-Options", "X-Request-ID", "X-Xss-Protection"),
-    *("X-Amz-Checksum-Crc32", "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Sha256", "X-Amz-Checksum-Type"),
-    *("X-Amz-Expiration", "X-Amz-Id-2", "X-Amz-Request-Id", "X-Amz-Server-Side-Encryption", "X-Amz-Storage-Class"),
-    *("X-Amz-Tagging-Count", "X-Amz-Version-Id", "X-Rgw-Object-Type", "Cf-Ray", "X-Minio-Deployment-Id"),
-    *("Seaweed-X-Amz-ETag", "Seaweed-X-Amz-Owner"),
-)
-"""What S3 servers say of an object. The read service has said what the client shall know."""
+_HIDDEN = ("Cache-Control", "Content-Type", "ETag", "Last-Modified", "Vary", "X-Content-Type-Options", "X-Request-ID")
+"""What a read service says of an object that it hands to nginx. What the client shall know it has said before."""
 
 _BYTE_HEADERS = (
     ("X-Request-ID", "$chitram_request_id"),
@@ -60,17 +52,14 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """One nginx: where it listens and whom it speaks to.
 
-    `read`, `write` and `endpoints` are `host:port`; `endpoints` are the S3 servers of the shards, as
-    their URLs name them; `directories` are the directories of `file://` shards, by the shard's name.
-    `max_file_size` is in bytes. `state` is a directory for its own files, `cache` one for objects, up to
-    `cache_size` (`1g`). With a `resolver` (Docker's is 127.0.0.11) names of services are looked up again every second.
+    `read` and `write` are `host:port`. `max_file_size` is in bytes. `state` is a directory for its own files, `cache`
+    one for objects, up to `cache_size` (`1g`). With a `resolver` (Docker's is 127.0.0.11) names of services are looked
+    up again every second. `patience` is how long it bears with services.
     """
 
     listen: str
     read: tuple[str, ...]
     write: tuple[str, ...]
-    endpoints: tuple[str, ...]
-    directories: dict[str, Path] = {}
     max_file_size: int
     state: Path
     cache: Path
@@ -97,9 +86,6 @@ def render(gateway: Gateway) -> str:
         "max_body_size": str(gateway.max_file_size + MULTIPART_ROOM),
         "read_servers": _lines(8, _servers(gateway.read, gateway)),
         "write_servers": _lines(8, _servers(gateway.write, gateway)),
-        "endpoint_upstreams": _lines(4, _endpoint_upstreams(gateway)),
-        "endpoint_map": _lines(8, [f'"{name}" endpoint_{n};' for n, name in enumerate(gateway.endpoints)]),
-        "directory_map": _lines(8, [f'"{name}" "{_path(path)}";' for name, path in gateway.directories.items()]),
         "connect_timeout": gateway.patience.connect,
         "idle": gateway.patience.idle,
         "tries": str(gateway.patience.tries),
@@ -116,14 +102,6 @@ def _servers(addresses: tuple[str, ...], gateway: Gateway) -> list[str]:
     again = " resolve" if gateway.resolver else ""
     failing = f"max_fails={gateway.patience.max_fails} fail_timeout={gateway.patience.alone}"
     return [f"server {address}{again} {failing};" for address in addresses]
-
-
-def _endpoint_upstreams(gateway: Gateway) -> list[str]:
-    again = " resolve" if gateway.resolver else ""
-    return [
-        f"upstream endpoint_{number} {{ zone endpoint_{number} 64k; server {address}{again}; keepalive 32; }}"
-        for number, address in enumerate(gateway.endpoints)
-    ]
 
 
 def _lines(indent: int, lines: list[str]) -> str:

@@ -21,11 +21,12 @@ logger = logging.getLogger(__name__)
 class Patience(msgspec.Struct, frozen=True):
     """Seconds after which a shard that has not answered gets company: the call goes to another one too.
 
-    A put has as much longer as its bytes take at `rate` bytes per second.
+    A put has as much longer as its bytes take at `rate` bytes per second. A get has not: a shard that hangs must cost
+    a reader no more than 0.2 s in all.
     """
 
     put: float = 1.0
-    get: float = 0.2
+    get: float = 0.15
     rate: float = 10e6
 
 
@@ -47,13 +48,18 @@ class Objects:
         quorum: int,
         patience: Patience = PATIENCE,
         on_slow: Callable[[str], None] = lambda _: None,
+        on_bad: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
-        """`on_slow` hears of each shard that another one is asked beside; when that one wins, it is a failure."""
+        """`on_slow` hears of each shard that another one is asked beside; when that one wins, it is a failure.
+
+        `on_bad` hears of each copy that a read found missing or wrong: its key and its shard.
+        """
         self._fleet = fleet
         self._copies = copies
         self._quorum = quorum
         self._patience = patience
         self._on_slow = on_slow
+        self._on_bad = on_bad
 
     async def put(self, key: str, body: Body, content_type: str) -> tuple[str, ...]:
         """Writes the copies at once and returns where they are: the placement to keep with the row.
@@ -77,16 +83,19 @@ class Objects:
             raise Unavailable
         return tuple(outcome.done)
 
-    async def get(self, key: str, placement: tuple[str, ...], *, sha256: str | None = None) -> bytes:
-        """The object's bytes, from the first copy that answers; with `sha256` (hexadecimal), that is right too.
+    async def get(
+        self, key: str, placement: tuple[str, ...], *, sha256: str | None = None, size: int | None = None
+    ) -> bytes:
+        """The object's bytes, from the first copy that answers and has the `sha256` (hexadecimal) and the `size`.
 
-        Raises `ObjectMissing` when every copy was asked and none is good, `Unavailable` when some could not be asked.
+        Shards that are avoided come last. Raises `ObjectMissing` when every copy was asked and none is good,
+        `Unavailable` when some could not be asked.
         """
         checked(key)
         known = self._known(key, placement)
         race = Race(
-            partial(self._get, key, sha256),
-            filter(self._admits, iter(known)),
+            partial(self._get, key, sha256, size),
+            iter(sorted(known, key=lambda name: not self._admits(name))),
             patience=self._patience.get,
             on_late=self._on_slow,
             on_overtaken=self._overtaken,
@@ -140,13 +149,17 @@ class Objects:
             await shard.put(key, content, content_type)
         await failpoint("storage.after_put")
 
-    async def _get(self, key: str, sha256: str | None, name: str) -> bytes:
+    async def _get(self, key: str, sha256: str | None, size: int | None, name: str) -> bytes:
         shard, breaker = self._fleet.reach(name)
-        with breaker.call():
-            data = await shard.get(key)
-        if sha256 is not None and await asyncio.to_thread(_digest, data) != sha256:
-            logger.error("%s on shard %s does not have the bytes it was stored with", key, name)
-            raise CorruptCopy
+        try:
+            with breaker.call():
+                data = await shard.get(key)
+            if not await _is_right(data, sha256, size):
+                logger.error("%s on shard %s does not have the bytes it was stored with", key, name)
+                raise CorruptCopy
+        except ObjectMissing:
+            self._on_bad(key, name)
+            raise
         return data
 
     async def _delete(self, key: str, name: str) -> Unavailable | None:
@@ -157,6 +170,20 @@ class Objects:
         except Unavailable as error:
             return error
         return None
+
+
+async def _is_right(data: bytes, sha256: str | None, size: int | None) -> bool:
+    if size is not None and len(data) != size:
+        return False
+    if not sha256:
+        return True
+    if len(data) < _AT_ONCE:
+        return _digest(data) == sha256
+    return await asyncio.to_thread(_digest, data) == sha256
+
+
+_AT_ONCE = 64 * 1024
+"""Bytes that are hashed sooner than a thread has been woken up."""
 
 
 def _digest(data: bytes) -> str:

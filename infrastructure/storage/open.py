@@ -11,25 +11,22 @@ from contracts.shards import Shard as Listed
 from contracts.shards import ShardMap, ShardState
 from infrastructure.env import ConfigError
 from infrastructure.storage.breaker import POLICY, Policy, State
-from infrastructure.storage.config import DEADLINES, Bucket, Deadlines, StorageConfig, check, first_map
-from infrastructure.storage.delivery import LIFETIME, Locator
+from infrastructure.storage.config import DEADLINES, Deadlines, StorageConfig, check, first_map
 from infrastructure.storage.fleet import Fleet, open_fleet
 from infrastructure.storage.objects import PATIENCE, Objects, Patience
 from infrastructure.storage.ring import Ring
 from infrastructure.storage.shard import Shard, ShardMisconfigured
-from infrastructure.storage.sign import Signer
 from infrastructure.storage.watch import Watch
 
 logger = logging.getLogger(__name__)
 
 
 class Storage:
-    """The open room: `objects` moves bytes, `locator` says where nginx finds them."""
+    """The open room: `objects` moves bytes."""
 
-    def __init__(self, fleet: Fleet, objects: Objects, locator: Locator) -> None:
+    def __init__(self, fleet: Fleet, objects: Objects) -> None:
         self._fleet = fleet
         self.objects = objects
-        self.locator = locator
 
     @property
     def shards(self) -> Mapping[str, Shard]:
@@ -99,21 +96,9 @@ async def open_storage(
         watching = asyncio.create_task(watch.run())
         try:
             objects = Objects(fleet, copies=config.copies, quorum=config.quorum, patience=patience, on_slow=watch.doubt)
-            locator = Locator(
-                fleet.addresses, fleet.breakers, sign=_presigner(config), clock=clock, on_failed=watch.doubt
-            )
-            yield Storage(fleet, objects, locator)
+            yield Storage(fleet, objects)
         finally:
             await _stop(watching)
-
-
-def _presigner(config: StorageConfig) -> Callable[[Bucket, str], str]:
-    signer = Signer(config.access_key, config.secret_key, config.region, tls=config.tls, lifetime=LIFETIME)
-
-    def sign(address: Bucket, key: str) -> str:
-        return signer.url("GET", address.endpoint, f"/{address.bucket}/{key}").partition("://")[2]
-
-    return sign
 
 
 async def _prove(fleet: Fleet, *, needed: int, forgiving: bool) -> None:

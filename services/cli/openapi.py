@@ -67,7 +67,7 @@ def _read_routes() -> list[HTTPRouteHandler]:
     return read_routes(
         look_up=_unbound,
         list_images=_unbound,
-        locate=_unbound,
+        fetch=_unbound,
         draw_placeholder=_unbound,
         max_age=0,
         dependencies=(),

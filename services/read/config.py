@@ -13,7 +13,8 @@ class ReadConfig(msgspec.Struct, frozen=True):
     """`memory_bytes` bounds what is remembered of images, `max_age` is how many seconds browsers may keep public
     bytes, `cache_ttl` how many seconds the shared cache keeps a view, `replica` is the first replica to try: read
     services that are given different numbers spread over the replicas, those that are given none do so by the names
-    of their hosts. `primary` is only looked at for the health report.
+    of their hosts. `fetch_memory` is how many bytes of objects it has in hand at once for nginx's cache. `primary` is
+    only looked at for the health report.
     """
 
     memory_bytes: Natural = msgspec.field(name="CHITRAM_READ_MEMORY", default=48 << 20)
@@ -22,4 +23,5 @@ class ReadConfig(msgspec.Struct, frozen=True):
     replica: Natural = msgspec.field(
         name="CHITRAM_REPLICA", default_factory=lambda: zlib.crc32(socket.gethostname().encode())
     )
+    fetch_memory: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_FETCH_MEMORY", default=32 << 20)
     primary: str = msgspec.field(name="CHITRAM_POSTGRES_PRIMARY", default="")

@@ -2,10 +2,9 @@
 
 import msgspec
 
-from contracts.errors import ThumbnailUnavailable, Unavailable
+from contracts.errors import ThumbnailUnavailable
 from contracts.images import Derivative, Image, Status
 from contracts.variants import EXTENSIONS, VARIANTS
-from services.read.ports import Locator
 
 VARIANT_NAMES = frozenset(variant.name for variant in VARIANTS)
 
@@ -14,10 +13,15 @@ CLASSIC = frozenset({"image/jpeg", "image/png", "image/gif"})
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One object of an image and how to present it. `tag` is its entity tag, weak where the format was negotiated."""
+    """One object of an image and how to present it. `tag` is its entity tag, weak where the format was negotiated.
+
+    `sha256` is hexadecimal, or empty where nobody recorded it.
+    """
 
     key: str
     placement: tuple[str, ...]
+    size: int
+    sha256: str
     content_type: str
     tag: str
     filename: str
@@ -27,7 +31,16 @@ class Part(msgspec.Struct, frozen=True):
 def original(image: Image) -> Part:
     """The bytes as they are stored."""
     blob = image.blob
-    return Part(blob.key, blob.placement, blob.content_type, f'"{blob.sha256}"', image.filename, negotiated=False)
+    return Part(
+        key=blob.key,
+        placement=blob.placement,
+        size=blob.size,
+        sha256=blob.sha256,
+        content_type=blob.content_type,
+        tag=f'"{blob.sha256}"',
+        filename=image.filename,
+        negotiated=False,
+    )
 
 
 def thumbnail(image: Image, variant: str, accept: str) -> Part | None:
@@ -46,7 +59,16 @@ def thumbnail(image: Image, variant: str, accept: str) -> Part | None:
     name = variant_name(image, variant, best.content_type)
     # The key begins with the blob's id, which is older than the image when somebody else had the same bytes before.
     tag = f'W/"{image.id}/{best.key.rpartition("/")[2]}"'
-    return Part(best.key, best.placement, best.content_type, tag, name, negotiated=True)
+    return Part(
+        key=best.key,
+        placement=best.placement,
+        size=best.size,
+        sha256=best.sha256,
+        content_type=best.content_type,
+        tag=tag,
+        filename=name,
+        negotiated=True,
+    )
 
 
 def variant_name(image: Image, variant: str, content_type: str) -> str:
@@ -54,15 +76,12 @@ def variant_name(image: Image, variant: str, content_type: str) -> str:
     return f"{image.filename.rpartition('.')[0] or image.filename}-{variant}.{EXTENSIONS[content_type]}"
 
 
-def locate(part: Part, failed: int, *, locator: Locator) -> str:
-    """Internal URI of the copy to try after the attempt `failed`, 0 if there was none.
+def locate(part: Part) -> str:
+    """Internal URI of an object, with all that is needed to fetch it and to know whether it is the right one.
 
-    Raises `Unavailable` when every copy has been tried.
+    nginx answers from its cache, or asks a read service for `/internal/objects/...`: `http/objects.py`.
     """
-    uri = locator.locate(part.key, part.placement, failed)
-    if uri is None:
-        raise Unavailable("No copy of the file could be reached. Try again shortly.")
-    return uri
+    return f"/_object/{part.sha256 or '-'}/{part.size}/{','.join(part.placement)}/{part.key}"
 
 
 def negotiate(made: list[Derivative], accept: str) -> Derivative:

@@ -27,7 +27,7 @@ from infrastructure.redis.config import RedisConfig
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
 from services.read.config import ReadConfig
-from services.read.deliver import locate
+from services.read.fetch import Budget, fetch
 from services.read.flights import Flights
 from services.read.follow import Follower
 from services.read.http.app import routes
@@ -92,7 +92,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     ttl=config.cache_ttl,
                 ),
                 list_images=partial(list_images, catalogue=catalogue),
-                locate=partial(locate, locator=storage.locator),
+                fetch=partial(fetch, objects=storage.objects, budget=Budget(config.fetch_memory)),
                 draw_placeholder=placeholder_png,
                 max_age=config.max_age,
                 dependencies=_dependencies(config, replica, shared, lambda: tail.is_attached),

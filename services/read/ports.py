@@ -36,11 +36,9 @@ class SharedCache(Protocol):
         ...
 
 
-class Locator(Protocol):
-    """Knows where nginx finds an object."""
+class Objects(Protocol):
+    """Where bytes are kept."""
 
-    def locate(self, key: str, placement: tuple[str, ...], failed: int) -> str | None:
-        """Internal URI of the copy to try; None when all have been. `failed` is 0 for a new request, else the number of
-        the attempt that nginx gives back because it came to nothing.
-        """
+    async def get(self, key: str, placement: tuple[str, ...], *, sha256: str | None, size: int | None) -> bytes:
+        """The bytes of a copy that is right. Raises `Unavailable`, and `ObjectMissing` when there is none."""
         ...

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import sha256
 from uuid import UUID
 
 from contracts.images import Derivative
@@ -25,4 +26,5 @@ async def _store(blob_id: UUID, picture: Picture, objects: Objects) -> Derivativ
         size=len(picture.data),
         placement=await objects.put(key, picture.data, picture.content_type),
         recipe=recipe_of(picture.variant),
+        sha256=sha256(picture.data).hexdigest(),
     )

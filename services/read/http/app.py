@@ -2,9 +2,10 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from services.read.http.bytes import DrawPlaceholder, Locate, bytes_routes
+from services.read.http.bytes import DrawPlaceholder, bytes_routes
 from services.read.http.docs import docs_routes
 from services.read.http.images import ListImages, LookUp, image_routes
+from services.read.http.objects import Fetch, object_routes
 from services.shared.health import Dependency, Storage, health_routes
 
 
@@ -12,7 +13,7 @@ def routes(
     *,
     look_up: LookUp,
     list_images: ListImages,
-    locate: Locate,
+    fetch: Fetch,
     draw_placeholder: DrawPlaceholder,
     max_age: int,
     dependencies: tuple[Dependency, ...],
@@ -21,7 +22,8 @@ def routes(
     """Every route of the service, bound to its use cases."""
     return [
         *image_routes(look_up, list_images),
-        *bytes_routes(look_up, locate, draw_placeholder, max_age),
+        *bytes_routes(look_up, draw_placeholder, max_age),
+        *object_routes(fetch),
         *docs_routes(),
         *health_routes("read", dependencies, storage),
     ]

@@ -16,21 +16,15 @@ from litestar.params import FromPath, QueryParameter
 
 from contracts.images import Image, Visibility
 from contracts.variants import DEFAULT_VARIANT
-from services.read.deliver import Part, original, thumbnail, variant_name
+from services.read.deliver import Part, locate, original, thumbnail, variant_name
 from services.read.http.conditions import http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.images import LookUp
 from services.shared.answers import Answer, Headers
 from services.shared.principals import identify
 
-Locate = Callable[[Part, int], str]
-"""Internal URI of the copy of a part to try after a failed attempt, 0 if there was none."""
-
 DrawPlaceholder = Callable[[str | None, int, int], bytes]
 """A small PNG that shows what a ThumbHash describes, or nothing yet, in the proportions of a width and a height."""
-
-FAILED_ATTEMPT = "x-chitram-failed-attempt"
-"""Set by nginx alone, which overwrites what clients send: the number of the attempt that came to nothing."""
 
 PLACEHOLDER: Headers = [
     (b"content-type", b"image/png"),
@@ -62,9 +56,7 @@ THUMBNAIL = {
 Download = Annotated[bool, QueryParameter(required=False, description="1 to get it as an attachment")]
 
 
-def bytes_routes(
-    look_up: LookUp, locate: Locate, draw_placeholder: DrawPlaceholder, max_age: int
-) -> list[HTTPRouteHandler]:
+def bytes_routes(look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: int) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases. `max_age` is how many seconds browsers may keep public bytes."""
 
     async def image_of(request: Request[Any, Any, Any], image_id: str) -> Image:
@@ -76,8 +68,7 @@ def bytes_routes(
         require_match(request.headers, part.tag, image.created_at)
         if unchanged(request.headers, part.tag, image.created_at):
             return Answer(304, [*tags, (b"cache-control", keep)])
-        uri = locate(part, _failed(request))
-        return Answer(200, [*tags, (b"x-delivery-cache-control", keep), *_transfer(part, uri, download=download)])
+        return Answer(200, [*tags, (b"x-delivery-cache-control", keep), *_transfer(part, download=download)])
 
     async def send_thumbnail(request: Request[Any, Any, Any], image_id: str, variant: str, *, download: bool) -> Answer:
         image = await image_of(request, image_id)
@@ -132,14 +123,9 @@ def _tags(image: Image, part: Part) -> Headers:
     return [*headers, (b"vary", b"accept")] if part.negotiated else headers
 
 
-def _transfer(part: Part, uri: str, *, download: bool) -> Headers:
+def _transfer(part: Part, *, download: bool) -> Headers:
     return [
         (b"content-type", part.content_type.encode()),
         (b"x-delivery-disposition", content_disposition(part.filename, download=download).encode()),
-        (b"x-accel-redirect", uri.encode()),
+        (b"x-accel-redirect", locate(part).encode()),
     ]
-
-
-def _failed(request: Request[Any, Any, Any]) -> int:
-    text = request.headers.get(FAILED_ATTEMPT, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0

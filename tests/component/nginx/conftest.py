@@ -1,6 +1,7 @@
 """A gateway of each test's own."""
 
 import asyncio
+import hashlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -21,29 +22,43 @@ from tests.component.nginx.standin import StandIn
 
 PICTURE = os.urandom(300_000)
 TAG = '"0123abcd"'
+CHECKSUM = hashlib.sha256(PICTURE).hexdigest()
 MODIFIED = "Sat, 21 Nov 2026 10:00:00 GMT"
 
 
 class Scene(msgspec.Struct):
-    """Two read services, a write service, two buckets' server and a directory, with nginx before them."""
+    """Two read services and a write service, with nginx before them.
+
+    The read services decide with their `answer`, and give objects with `give`; `fetched` are the requests for those.
+    """
 
     read: StandIn
     other_read: StandIn
     write: StandIn
-    shard: StandIn
-    directory: Path
     server: nginx.Server
     running: Running
     client: httpx.AsyncClient
 
     @property
     def reads(self) -> list[web.Request]:
-        """What either read service was asked."""
+        """What either read service was asked to decide."""
+        return [request for request in self._asked if not is_fetch(request)]
+
+    @property
+    def fetched(self) -> list[web.Request]:
+        """The objects that either read service was asked for."""
+        return [request for request in self._asked if is_fetch(request)]
+
+    @property
+    def _asked(self) -> list[web.Request]:
         return [*self.read.asked, *self.other_read.asked]
 
-    def answer_reads(self, answer) -> None:
-        """Both read services answer alike."""
-        self.read.answer = self.other_read.answer = answer
+    def answer_reads(self, answer, give=None) -> None:
+        """Both read services decide alike, and give objects alike."""
+        give = give or stored
+        self.read.answer = self.other_read.answer = lambda request: (
+            give(request) if is_fetch(request) else answer(request)
+        )
 
     async def reconfigure(self, **changes) -> None:
         """Gives nginx another configuration while it runs, and waits until no new request gets the old one."""
@@ -54,13 +69,15 @@ class Scene(msgspec.Struct):
         await asyncio.to_thread(nginx.reload, self.server, master, drained=False)
 
 
-def deliver(key: str, *, bucket: str = "shard-1", attempt: int = 1, shard: StandIn | None = None, **headers: str):
-    """The answer of a read service that sends nginx for an object: to a bucket of `shard`, else to the directory."""
-    place = (
-        f"/_s3/{attempt}/{shard.address}/{bucket}/{key}?X-Amz-Signature=s" if shard else f"/_file/{attempt}/disk/{key}"
-    )
+def is_fetch(request: web.Request) -> bool:
+    """Whether nginx asks for an object, and not a client for a decision."""
+    return request.path.startswith("/internal/objects/")
+
+
+def deliver(key: str, *, placement: str = "one,two", checksum: str = CHECKSUM, **headers: str):
+    """The answer of a read service that sends nginx for an object."""
     values = {
-        "X-Accel-Redirect": place,
+        "X-Accel-Redirect": f"/_object/{checksum}/{len(PICTURE)}/{placement}/{key}",
         "Content-Type": "image/jpeg",
         "ETag": TAG,
         "Last-Modified": MODIFIED,
@@ -71,11 +88,8 @@ def deliver(key: str, *, bucket: str = "shard-1", attempt: int = 1, shard: Stand
 
 
 def stored(_: web.Request) -> web.Response:
-    """The answer of a shard that has the object, with headers that are nobody's business."""
-    headers = {"ETag": '"of-the-shard"', "x-amz-request-id": "1", "Content-Type": "text/html", "Set-Cookie": "a=b"}
-    return web.Response(
-        body=PICTURE, headers=headers | {"Cache-Control": "no-store", "Last-Modified": "Sun, 01 Jan 2023 00:00:00 GMT"}
-    )
+    """The answer of a read service that has found the object to be right."""
+    return web.Response(body=PICTURE, headers={"Content-Type": "application/octet-stream", "X-Request-ID": "inner"})
 
 
 def new_key() -> str:
@@ -85,16 +99,13 @@ def new_key() -> str:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """Everything started; services answer with their own name, the shard with `PICTURE`."""
+    """Everything started; services answer with their own name."""
     read, other_read, write = (
         StandIn(lambda _, name=name: web.Response(text=name)) for name in ("one", "two", "write")
     )
-    shard = StandIn(stored)
-    standins = (read, other_read, write, shard)
+    standins = (read, other_read, write)
     for standin in standins:
         await standin.start()
-    directory = tmp_path / "disk"
-    directory.mkdir()
     (port,) = ports.choose(1)
     server = nginx.Server(
         name="nginx",
@@ -104,8 +115,6 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             listen=f"127.0.0.1:{port}",
             read=(read.address, other_read.address),
             write=(write.address,),
-            endpoints=(shard.address,),
-            directories={"disk": directory},
             max_file_size=100_000,
             state=tmp_path / "nginx",
             cache=tmp_path / "cache",
@@ -118,7 +127,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     try:
         wait_ready(running)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-            yield Scene(read, other_read, write, shard, directory, server, running, client)
+            yield Scene(read, other_read, write, server, running, client)
     finally:
         leftovers.end(leftovers.find(server.directory), wish=signal.SIGTERM)
         running.process.wait(10)

@@ -1,28 +1,24 @@
-"""nginx moves the bytes: from a bucket through its cache, or from a directory."""
+"""nginx moves the bytes, out of its cache, into which a read service lets only what is right."""
 
+import httpx
 import pytest
 from aiohttp import web
 
-from tests.component.nginx.conftest import MODIFIED, PICTURE, TAG, deliver, new_key, stored
+from tests.component.nginx.conftest import CHECKSUM, MODIFIED, PICTURE, TAG, deliver, new_key
 
 FILE = "/api/v1/images/018f0000-0000-7000-8000-000000000000/file"
 
 
-@pytest.fixture(params=["bucket", "directory"])
-def delivered(request, scene):
-    """An object whose read service sends nginx to it; both kinds of shard."""
+@pytest.fixture
+def delivered(scene):
+    """An object whose read service sends nginx to it."""
     key = new_key()
-    if request.param == "directory":
-        path = scene.directory / key
-        path.parent.mkdir()
-        path.write_bytes(PICTURE)
-    shard = scene.shard if request.param == "bucket" else None
-    scene.answer_reads(lambda _: deliver(key, shard=shard))
+    scene.answer_reads(lambda _: deliver(key))
     return key
 
 
 async def test_bytes_arrive_with_the_headers_of_the_read_service(scene, delivered):
-    """The client gets the object, and what the read service says of it; nothing of what the shard says."""
+    """The client gets the object, and what was decided of it; nothing of what came with the bytes."""
     answer = await scene.client.get(FILE)
     assert answer.content == PICTURE
     assert dict(answer.headers) | {"date": "", "x-request-id": ""} == {
@@ -122,7 +118,7 @@ async def test_range_outside_the_file(scene, delivered):
 
 @pytest.mark.parametrize(("condition", "status"), [(TAG, 206), ('"another"', 200), (MODIFIED, 206)])
 async def test_range_of_the_same_bytes_only(scene, delivered, condition, status):
-    """If-Range is decided by the read service's tag and date, not by the shard's."""
+    """If-Range is decided by the read service's tag and date."""
     answer = await scene.client.get(FILE, headers={"Range": "bytes=0-9", "If-Range": condition})
     assert (answer.status_code, len(answer.content)) == (status, 10 if status == 206 else len(PICTURE))
 
@@ -132,7 +128,7 @@ async def test_not_modified_passes(scene):
     scene.answer_reads(lambda _: web.Response(status=304, headers={"ETag": TAG}))
     answer = await scene.client.get(FILE, headers={"If-None-Match": TAG})
     assert (answer.status_code, answer.headers["ETag"]) == (304, TAG)
-    assert not scene.shard.asked
+    assert not scene.fetched
 
 
 async def test_condition_that_fails_sends_the_bytes(scene, delivered):
@@ -146,9 +142,9 @@ async def test_condition_that_fails_sends_the_bytes(scene, delivered):
     "condition", [{"If-Match": TAG}, {"If-Unmodified-Since": MODIFIED}, {"If-Match": TAG, "Range": "bytes=0-9"}]
 )
 async def test_precondition_is_left_to_the_read_service(scene, condition):
-    """nginx doesn't judge by the shard's tag and date what the read service has judged by its own."""
+    """nginx doesn't judge again what the read service has judged."""
     key = new_key()
-    scene.answer_reads(lambda _: deliver(key, shard=scene.shard))
+    scene.answer_reads(lambda _: deliver(key))
     for headers in (condition, {}, condition):
         answer = await scene.client.get(FILE, headers=headers)
         part = slice(10) if "Range" in headers else slice(None)
@@ -157,137 +153,103 @@ async def test_precondition_is_left_to_the_read_service(scene, condition):
     assert (await scene.client.head(FILE, headers=condition)).status_code in {200, 206}
 
 
-async def test_precondition_on_a_file_of_a_directory(scene):
-    """nginx knows no tag of such a file, so If-Match fails there: a problem document says so."""
-    key = new_key()
-    (scene.directory / key).parent.mkdir()
-    (scene.directory / key).write_bytes(PICTURE)
-    scene.answer_reads(lambda _: deliver(key))
-    answer = await scene.client.get(FILE, headers={"If-Match": TAG})
-    assert (answer.status_code, answer.json()["code"]) == (412, "VERSION_CONFLICT")
-    assert answer.headers.get_list("X-Request-ID") == [answer.json()["request_id"]]
-    assert answer.headers.get_list("Cache-Control") == ["no-store"]
-    assert "Content-Disposition" not in answer.headers
-    assert (await scene.client.get(FILE, headers={"If-Match": "*"})).status_code == 200
-
-
 async def test_object_is_fetched_once_but_decided_each_time(scene):
-    """The second request is served from the cache, however the object is signed; the read service is asked again."""
+    """The second request is served from the cache, wherever the copies are by then; the decision is made again."""
     key = new_key()
-    scene.answer_reads(lambda _: deliver(key, shard=scene.shard))
+    scene.answer_reads(lambda _: deliver(key))
     await scene.client.get(FILE)
-    scene.answer_reads(lambda _: deliver(key, bucket="shard-2", shard=scene.shard))
+    scene.answer_reads(lambda _: deliver(key, placement="three,four"))
     assert (await scene.client.get(FILE)).content == PICTURE
-    assert len(scene.shard.asked) == 1
+    assert len(scene.fetched) == 1
     assert len(scene.reads) == 2
     scene.answer_reads(lambda _: web.Response(status=404))
     assert (await scene.client.get(FILE)).status_code == 404
 
 
-async def test_shard_is_asked_as_it_was_signed(scene):
-    """The shard gets GET, the signed Host and query, and nothing of the client's."""
+async def test_other_bytes_are_fetched_anew(scene):
+    """What was checked against one checksum is not served for another."""
     key = new_key()
-    scene.answer_reads(lambda _: deliver(key, shard=scene.shard))
-    private = {
-        "Authorization": "Bearer x",
-        "Cookie": "a=b",
-        "Range": "bytes=0-1",
-        "If-Match": "*",
-        "X-Forwarded-For": "y",
-    }
-    await scene.client.head(FILE, headers={name: value for name, value in private.items() if name != "If-Match"})
-    (asked,) = scene.shard.asked
-    assert (asked.method, asked.raw_path) == ("GET", f"/shard-1/{key}?X-Amz-Signature=s")
-    assert asked.headers["Host"] == scene.shard.address
+    scene.answer_reads(lambda _: deliver(key))
+    await scene.client.get(FILE)
+    scene.answer_reads(lambda _: deliver(key, checksum="ab" * 32), lambda _: web.Response(body=PICTURE[::-1]))
+    assert (await scene.client.get(FILE)).content == PICTURE[::-1]
+
+
+async def test_a_read_service_is_told_what_the_object_must_be(scene):
+    """Checksum, size and placement, and nothing of the client's; always with GET."""
+    key = new_key()
+    scene.answer_reads(lambda _: deliver(key))
+    private = {"Authorization": "Bearer x", "Cookie": "a=b", "Range": "bytes=0-1", "X-Forwarded-For": "y"}
+    await scene.client.head(FILE, headers=private)
+    (asked,) = scene.fetched
+    assert (asked.method, asked.path) == ("GET", f"/internal/objects/{key}")
+    assert dict(asked.query) == {"sha256": CHECKSUM, "size": str(len(PICTURE)), "placement": "one,two"}
     assert not set(private) & set(asked.headers)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
-async def test_next_copy_is_asked_for(scene, status):
-    """When a shard can't give the object, the read service is told which attempt failed and names another copy."""
+async def test_bytes_without_a_checksum_can_be_had(scene):
+    """As of thumbnails that were made before checksums were recorded."""
+    scene.answer_reads(lambda _: deliver(new_key(), checksum="-"))
+    assert (await scene.client.get(FILE)).content == PICTURE
+    assert scene.fetched[0].query["sha256"] == "-"
+
+
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+async def test_without_a_good_copy_there_is_a_problem(scene, status):
+    """With none of the picture's headers, and nothing of it is kept."""
     key = new_key()
-
-    def choose(request: web.Request) -> web.Response:
-        failed = int(request.headers.get("X-Chitram-Failed-Attempt", "0"))
-        return deliver(key, bucket=f"shard-{failed + 1}", attempt=failed + 1, shard=scene.shard)
-
-    def second_only(request: web.Request) -> web.Response:
-        return stored(request) if request.path.startswith("/shard-2/") else web.Response(status=status, text="<xml/>")
-
-    scene.answer_reads(choose)
-    scene.shard.answer = second_only
-    answer = await scene.client.get(f"{FILE}?download=1", headers={"Range": "bytes=0-9", "Accept": "image/webp"})
-    assert (answer.status_code, answer.content) == (206, PICTURE[:10])
-    assert [request.headers.get("X-Chitram-Failed-Attempt") for request in scene.reads if request] in (
-        [None, "1"],
-        ["1", None],
-    )
-    assert {(request.raw_path, request.headers["Accept"]) for request in scene.reads} == {
-        (f"{FILE}?download=1", "image/webp")
-    }
-    assert answer.headers.get_list("ETag") == [TAG]
-
-
-async def test_shard_that_is_gone_hands_over_to_the_directory(scene):
-    """A shard that refuses connections is a failed attempt like any other."""
-    key = new_key()
-    (scene.directory / key).parent.mkdir()
-    (scene.directory / key).write_bytes(PICTURE)
-    await scene.shard.stop()
-
-    def choose(request: web.Request) -> web.Response:
-        return (
-            deliver(key, attempt=2)
-            if "X-Chitram-Failed-Attempt" in request.headers
-            else deliver(key, shard=scene.shard)
-        )
-
-    scene.answer_reads(choose)
+    scene.answer_reads(lambda _: deliver(key), lambda _: web.Response(status=status, text="none"))
+    answer = await scene.client.get(FILE)
+    assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert not {"etag", "content-disposition", "last-modified"} & set(answer.headers)
+    assert answer.headers.get_list("Cache-Control") == ["no-store"]
+    scene.answer_reads(lambda _: deliver(key))
     assert (await scene.client.get(FILE)).content == PICTURE
 
 
-@pytest.mark.parametrize("kind", ["bucket", "directory", "unknown endpoint", "unknown directory"])
-async def test_last_copy_has_failed(scene, kind):
-    """When there is no copy left, the read service's problem is the answer, with none of the picture's headers."""
-    scene.shard.answer = lambda _: web.Response(status=404)
+async def test_bytes_that_break_off_are_not_kept(scene):
+    """The client sees that they are not all, and the next one gets all of them."""
+    key = new_key()
 
-    def choose(request: web.Request) -> web.Response:
-        if "X-Chitram-Failed-Attempt" in request.headers:
-            return web.json_response(
-                {"code": "SERVICE_UNAVAILABLE"}, status=503, content_type="application/problem+json"
-            )
-        answer = deliver(new_key(), shard=scene.shard if kind == "bucket" else None)
-        if kind == "unknown endpoint":
-            answer.headers["X-Accel-Redirect"] = f"/_s3/1/127.0.0.1:1/shard-1/{new_key()}?a=b"
-        if kind == "unknown directory":
-            answer.headers["X-Accel-Redirect"] = f"/_file/1/elsewhere/{new_key()}"
+    async def break_off(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Length": str(len(PICTURE))})
+        await answer.prepare(request)
+        await answer.write(PICTURE[:150_000])
+        request.transport.close()
         return answer
 
-    scene.answer_reads(choose)
-    answer = await scene.client.get(FILE)
-    assert (answer.status_code, answer.json()) == (503, {"code": "SERVICE_UNAVAILABLE"})
-    assert not {"etag", "cache-control", "content-disposition", "last-modified"} & set(answer.headers)
-    assert answer.headers["Content-Type"].startswith("application/problem+json")
-
-
-async def test_object_that_is_cached_outlives_its_shard(scene):
-    """Bytes in the cache are served while the shard is gone."""
-    key = new_key()
-    scene.answer_reads(lambda _: deliver(key, shard=scene.shard))
-    await scene.client.get(FILE)
-    await scene.shard.stop()
+    scene.answer_reads(lambda _: deliver(key), break_off)
+    with pytest.raises(httpx.RemoteProtocolError):
+        await scene.client.get(FILE)
+    scene.answer_reads(lambda _: deliver(key))
     assert (await scene.client.get(FILE)).content == PICTURE
 
 
-async def test_key_can_not_leave_its_directory(scene):
-    """A key with dots in it finds nothing."""
-    (scene.directory.parent / "secret").write_text("secret")
+async def test_a_read_service_that_is_gone_is_made_up_for(scene):
+    """Any other one can fetch the object."""
+    await scene.read.stop()
+    scene.answer_reads(lambda _: deliver(new_key()))
+    for _ in range(4):
+        assert (await scene.client.get(FILE)).content == PICTURE
 
-    def choose(request: web.Request) -> web.Response:
-        failed = "X-Chitram-Failed-Attempt" in request.headers
-        return web.Response(status=503, text="none") if failed else deliver("../secret")
 
-    scene.answer_reads(choose)
-    answer = await scene.client.get(FILE)
-    assert "secret" not in answer.text
-    assert answer.status_code != 200
+async def test_object_that_is_cached_outlives_its_shards(scene, delivered):
+    """Bytes in the cache are served while nothing can be fetched."""
+    await scene.client.get(FILE)
+    scene.answer_reads(lambda _: deliver(delivered), lambda _: web.Response(status=503))
+    assert (await scene.client.get(FILE)).content == PICTURE
+
+
+@pytest.mark.parametrize("path", ["/internal/objects/a/b", "/_object/-/1/one/a", "/internal/images/a"])
+async def test_nobody_else_comes_to_what_is_inside(scene, path):
+    """Clients find nothing there."""
+    answer = await scene.client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+    assert not scene.fetched
+
+
+async def test_a_strange_key_is_not_asked_for(scene):
+    """What no object can be called goes nowhere."""
+    scene.answer_reads(lambda _: deliver("../secret"))
+    assert (await scene.client.get(FILE)).status_code == 404
+    assert not scene.fetched

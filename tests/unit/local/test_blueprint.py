@@ -81,7 +81,6 @@ def test_gateway_knows_the_services(plan):
     gateway = plan.nginx.gateway
     known = {f"127.0.0.1:{plan.part(name).ports[0]}" for name in ("read-1", "read-2", "write-1")}
     assert {*gateway.read, *gateway.write} == known
-    assert gateway.endpoints == (plan.seaweedfs.endpoint,)
 
 
 def test_replica_follows_the_primary(plan):

@@ -14,8 +14,6 @@ GATEWAY = Gateway(
     listen="127.0.0.1:8080",
     read=("r1:1", "r2:2"),
     write=("w1:3",),
-    endpoints=("s3:4", "s3:5"),
-    directories={"disk": Path("/disk/one")},
     max_file_size=1000,
     state=Path("/state"),
     cache=Path("/cache"),
@@ -43,7 +41,6 @@ def test_names_are_resolved_again_where_there_is_a_resolver():
     text = render(msgspec.structs.replace(GATEWAY, resolver="127.0.0.11"))
     assert "resolver 127.0.0.11 valid=1s" in text
     assert "server r1:1 resolve " in text
-    assert "server s3:4 resolve;" in text
 
 
 def test_form_may_be_longer_than_its_file():

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.errors import ThumbnailUnavailable, Unavailable
+from contracts.errors import ThumbnailUnavailable
 from contracts.images import Status
 from services.read.deliver import locate, negotiate, original, thumbnail
 from tests.unit import samples
@@ -75,12 +75,13 @@ def test_a_thumbnail_that_will_never_be_made_is_unavailable(status):
         thumbnail(samples.image(status=status), "small", "*/*")
 
 
-def test_when_every_copy_was_tried_it_says_so():
-    """The end of the attempts is a problem of ours, not of the caller's."""
+def test_an_object_is_named_with_all_that_it_must_be():
+    """Whoever fetches it needs to ask nobody else."""
+    blob = samples.blob()
+    assert locate(original(samples.image(blob=blob))) == f"/_object/{blob.sha256}/{blob.size}/one,two/{blob.key}"
 
-    class Nowhere:
-        def locate(self, key, placement, attempt):
-            return None
 
-    with pytest.raises(Unavailable):
-        locate(original(samples.ready_image()), 2, locator=Nowhere())
+def test_an_old_thumbnail_has_no_checksum():
+    """A hyphen says so."""
+    image = samples.ready_image()
+    assert locate(thumbnail(image, "small", "image/webp")).startswith("/_object/-/4000/one,two/")
