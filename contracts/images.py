@@ -88,7 +88,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
     `version` grows by one with every change; a higher version is always the newer truth. `metadata` is what the camera
     wrote, for everyone who may see the image; `place` is where it was (`latitude`, `longitude` in degrees,
-    `altitude_m`), for the owner alone: only `view_fields(..., for_owner=True)` shows it.
+    `altitude_m`), for the owner alone: only `view_fields(..., for_owner=True)` shows it. Signed links hold for one
+    `link_epoch`.
     """
 
     id: UUID
@@ -108,6 +109,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     metadata_stripped: bool = False
     place: dict[str, float] = {}
+    link_epoch: int = 0
 
 
 class ThumbnailView(msgspec.Struct, frozen=True):

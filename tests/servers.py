@@ -150,6 +150,7 @@ def server_environment(  # noqa: PLR0917 - fixtures are asked for by name
         "CHITRAM_S3_ACCESS_KEY": s3_server.access_key,
         "CHITRAM_S3_SECRET_KEY": s3_server.secret_key,
         "CHITRAM_S3_REGION": seaweedfs.REGION,
+        "CHITRAM_SECRET_KEYS": "test:of-the-tests-and-of-nobody-elses-",
     }
 
 

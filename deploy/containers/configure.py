@@ -78,6 +78,7 @@ def _services(places: Places, secrets: Credentials) -> dict[str, str]:
         "nats_servers": ",".join(f"nats://chitram:{secrets.nats}@{host}" for host in places.nats),
         "s3_access_key": secrets.s3_access_key,
         "s3_secret_key": secrets.s3_secret_key,
+        "secret_keys": f"stack:{secrets.signing}",
     }
 
 

@@ -76,7 +76,10 @@ def draw(facts: Facts, credentials: Credentials, layout: Layout) -> Blueprint:
         secret_key=credentials.s3_secret_key,
     )
     environment = (
-        {"CHITRAM_POSTGRES_POOL_SIZE": str(_pool_size(facts.counts))}
+        {
+            "CHITRAM_POSTGRES_POOL_SIZE": str(_pool_size(facts.counts)),
+            "CHITRAM_SECRET_KEYS": f"stack:{credentials.signing}",
+        }
         | facts.settings
         | {
             "CHITRAM_POSTGRES_PRIMARY": primary.url(),

@@ -10,7 +10,7 @@ import msgspec
 from deploy.local import ports
 from deploy.local.trouble import Trouble
 
-S = TypeVar("S", bound=msgspec.Struct)
+S = TypeVar("S")
 
 SERVICES = ("write", "read", "worker")
 MOST = 32
@@ -39,7 +39,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """Passwords and keys of one stack."""
+    """Passwords and keys of one stack; `signing` is what the services sign with."""
 
     postgres_superuser: str
     postgres_services: str
@@ -48,6 +48,7 @@ class Credentials(msgspec.Struct, frozen=True):
     nats: str
     s3_access_key: str
     s3_secret_key: str
+    signing: str
 
 
 def names(counts: Counts) -> list[str]:
@@ -91,7 +92,9 @@ def write_private(file: Path, value: msgspec.Struct) -> None:
 
 
 def credentials(file: Path, new: Callable[[], str] = lambda: secrets.token_hex(16)) -> Credentials:
-    """The credentials kept in `file`; random ones are made, once, when there is none."""
-    if not file.exists():
-        write_private(file, Credentials(*(new() for _ in Credentials.__struct_fields__)))
+    """The credentials kept in `file`; random ones are made, once, for those that are not there."""
+    known = _read(file, dict[str, str]) if file.exists() else {}
+    missing = [name for name in Credentials.__struct_fields__ if name not in known]
+    if missing:
+        write_private(file, Credentials(**{**known, **{name: new() for name in missing}}))
     return _read(file, Credentials)

@@ -4,6 +4,8 @@ Each is one statement, so that an upload waits for one round trip; and both take
 the clock whether his bytes were here before.
 """
 
+from typing import NamedTuple
+
 from contracts.events import ImageUploaded
 from contracts.images import Blob, Image
 from infrastructure.postgres.events import event_values
@@ -25,62 +27,70 @@ async def select_same(primary: Primary, sha256: str, scope: str) -> Blob | None:
     return blob_of(rows[0]) if rows else None
 
 
-async def insert_with_blob(
-    primary: Primary, event: ImageUploaded, delete_token_hash: bytes | None, scope: str | None
-) -> str | None:
-    """Stores image, blob and event; gives a WAL position, or None when the scope has a blob with these bytes."""
-    blob = event.image.blob
+class Arrival(NamedTuple):
+    """What comes in: the event with the image, and what is not to be told. `entry` is a row of the audit log."""
+
+    event: ImageUploaded
+    delete_token_hash: bytes | None
+    scope: str | None
+    entry: tuple[object, ...]
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """The arguments of `_INSERT_IMAGE`."""
+        return (*_image_values(self.event.image, self.delete_token_hash), *event_values(self.event), *self.entry)
+
+
+async def insert_with_blob(primary: Primary, arrival: Arrival) -> str | None:
+    """Stores image, blob, event and entry; gives a WAL position, or None when the scope has a blob with these bytes."""
+    blob = arrival.event.image.blob
     inserted, lsn = await primary.write(
         f"""
         WITH blob AS (
             INSERT INTO blobs
                 (id, sha256, size, content_type, width, height, frames, placement, scope, state, created_at)
-            VALUES ($23, $24, $5, $4, $25, $26, $27, $28, $29, 'processing', $14)
+            VALUES ($33, $34, $5, $4, $35, $36, $37, $38, $39, 'processing', $14)
             ON CONFLICT (sha256, scope) WHERE scope IS NOT NULL DO NOTHING
             RETURNING id
         ),
-        {_INSERT_IMAGE_AND_EVENT}
+        {_INSERT_IMAGE}
         """,  # noqa: S608 - a constant of this module
-        *_image_values(event.image, delete_token_hash),
-        *event_values(event),
+        *arrival.values,
         blob.id,
         bytes.fromhex(blob.sha256),
         blob.width,
         blob.height,
         blob.frames,
         blob.placement,
-        scope,
+        arrival.scope,
     )
     return lsn if inserted else None
 
 
-async def insert_beside(
-    primary: Primary, event: ImageUploaded, delete_token_hash: bytes | None, scope: str | None, spare: Blob
-) -> str | None:
-    """Stores an image that has a blob with others, and its event; the objects of `spare` are given up.
+async def insert_beside(primary: Primary, arrival: Arrival, spare: Blob) -> str | None:
+    """Stores an image that has a blob with others, its event and entry; the objects of `spare` are given up.
 
     Gives a WAL position, or None when the blob has gone meanwhile or its bytes have moved. Who removes a blob, or
     changes its placement, locks it for update: then this waits and looks again, and what the event says is true.
     """
-    blob = event.image.blob
+    blob = arrival.event.image.blob
     inserted, lsn = await primary.write(
         f"""
         WITH blob AS (
             SELECT id FROM blobs
-            WHERE id = $23 AND scope = $24 AND placement = $25
+            WHERE id = $33 AND scope = $34 AND placement = $35
             FOR KEY SHARE
         ),
 
         given_up AS (
             INSERT INTO discarded (key, shard, not_before)
-            SELECT $26, spare.shard, $14 FROM blob, unnest($27::text[]) AS spare (shard)
+            SELECT $36, spare.shard, $14 FROM blob, unnest($37::text[]) AS spare (shard)
         ),
-        {_INSERT_IMAGE_AND_EVENT}
+        {_INSERT_IMAGE}
         """,  # noqa: S608 - a constant of this module
-        *_image_values(event.image, delete_token_hash),
-        *event_values(event),
+        *arrival.values,
         blob.id,
-        scope,
+        arrival.scope,
         blob.placement,
         spare.key,
         spare.placement,
@@ -88,20 +98,27 @@ async def insert_beside(
     return lsn if inserted else None
 
 
-_INSERT_IMAGE_AND_EVENT = """
+_INSERT_IMAGE = """
 image AS (
     INSERT INTO images (
         id, blob_id, version, filename, content_type, file_size, visibility, owner_id, delete_token_hash,
         description, tags, metadata, metadata_stripped, place, created_at, updated_at, expires_at, pending
     )
     SELECT $1, blob.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, TRUE FROM blob
+),
+
+entry AS (
+    INSERT INTO audit (
+        id, recorded_at, actor, actor_user_id, address, action, image_id, user_id, details, request_id
+    )
+    SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31, $32 FROM blob
 )
 
 INSERT INTO outbox (id, subject_id, version, type, payload, created_at)
 SELECT $17, $18, $19, $20, $21, $22 FROM blob
 RETURNING id
 """
-"""Arguments 1 to 16 are the image's, 17 to 22 the event's."""
+"""Arguments 1 to 16 are the image's, 17 to 22 the event's, 23 to 32 those of the entry in the audit log."""
 
 
 def _image_values(image: Image, delete_token_hash: bytes | None) -> tuple[object, ...]:

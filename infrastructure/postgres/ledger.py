@@ -11,10 +11,14 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from contracts.audit import Deed
 from contracts.errors import ImageNotFound, Unavailable
 from contracts.events import ImageChanged, ImageDeleted, ImageEvent, ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Blob, Derivative, Failure, Image, Status
+from contracts.principals import SYSTEM, Principal
 from infrastructure.postgres import arrivals, blobs
+from infrastructure.postgres.arrivals import Arrival
+from infrastructure.postgres.audit import deed_values, insert_deed
 from infrastructure.postgres.blobs import Progress
 from infrastructure.postgres.connection import Connection, fetch
 from infrastructure.postgres.discarded import Copy, insert_discarded
@@ -42,7 +46,7 @@ class Committed(Struct, frozen=True):
 
 
 class Ledger:
-    """The only way to change an image.
+    """The only way to change an image. What people do to one stands in the audit log, as done `by` somebody.
 
     Each method raises OutcomeUnknown when its commit was sent and no answer came, and Unavailable when it
     certainly did nothing: no server that takes writes, or a row that another transaction kept locked.
@@ -59,7 +63,13 @@ class Ledger:
         return None if scope is None else await arrivals.select_same(self._primary, sha256, scope)
 
     async def insert(
-        self, image: Image, *, delete_token_hash: bytes | None, scope: str | None = None, same: Blob | None = None
+        self,
+        image: Image,
+        *,
+        delete_token_hash: bytes | None,
+        scope: str | None = None,
+        same: Blob | None = None,
+        by: Principal = SYSTEM,
     ) -> Committed:
         """Stores a new image with its new blob, or beside others that have the same bytes. Says ImageUploaded.
 
@@ -69,21 +79,26 @@ class Ledger:
         """
         for _ in range(ATTEMPTS):
             event = ImageUploaded(self._new_id(), self._clock(), replace(image, blob=same) if same else image)
+            deed = Deed(action="image.uploaded", image_id=image.id, user_id=image.owner_id)
+            entry = deed_values(self._new_id(), event.occurred_at, by, deed)
+            arrival = Arrival(event, delete_token_hash, scope, entry)
             if same:
-                lsn = await arrivals.insert_beside(self._primary, event, delete_token_hash, scope, image.blob)
+                lsn = await arrivals.insert_beside(self._primary, arrival, image.blob)
             else:
-                lsn = await arrivals.insert_with_blob(self._primary, event, delete_token_hash, scope)
+                lsn = await arrivals.insert_with_blob(self._primary, arrival)
             if lsn:
                 return Committed(event.image, lsn, event)
             same = await self.select_same(image.blob.sha256, scope)
         raise Unavailable
 
-    async def update(self, image_id: UUID, decide: Callable[[StoredImage], Image]) -> Committed:
+    async def update(
+        self, image_id: UUID, decide: Callable[[StoredImage], Image], *, by: Principal = SYSTEM
+    ) -> Committed:
         """Stores the words and rights of the image that `decide` makes of the one it is shown. Says ImageChanged.
 
-        Filename, visibility, owner, description, tags, metadata and expiry are taken from it; the rest stays, and
-        version and time of change are set here. Raises ImageNotFound, or what `decide` raises to refuse. `decide`
-        runs while the row is locked, and again if the transaction has to be repeated: it must have no effects.
+        Filename, visibility, owner, description, tags, metadata, expiry and link epoch are taken from it; the rest
+        stays, and version and time of change are set here. Raises ImageNotFound, or what `decide` raises to refuse.
+        `decide` runs while the row is locked, and again if the transaction has to be repeated: it must have no effects.
         """
 
         def change(stored: StoredImage, now: datetime) -> Image:
@@ -101,11 +116,14 @@ class Ledger:
                 metadata_stripped=wish.metadata_stripped,
                 place=wish.place,
                 expires_at=wish.expires_at,
+                link_epoch=wish.link_epoch,
             )
 
-        return await self._change(image_id, change, ImageChanged)
+        return await self._change(image_id, change, ImageChanged, by)
 
-    async def delete(self, image_id: UUID, decide: Callable[[StoredImage], None]) -> Committed:
+    async def delete(
+        self, image_id: UUID, decide: Callable[[StoredImage], None], *, by: Principal = SYSTEM
+    ) -> Committed:
         """Marks an image as deleted, for good. Says ImageDeleted.
 
         Raises ImageNotFound, or what `decide` raises to refuse; what holds for `update`'s holds for this one.
@@ -115,25 +133,39 @@ class Ledger:
             decide(stored)
             return replace(stored.image, version=stored.image.version + 1, updated_at=now, deleted_at=now)
 
-        return await self._change(image_id, change, ImageDeleted)
+        return await self._change(image_id, change, ImageDeleted, by)
 
     async def _change(
         self,
         image_id: UUID,
         change: Callable[[StoredImage, datetime], Image],
         kind: type[ImageChanged] | type[ImageDeleted],
+        by: Principal,
     ) -> Committed:
         async def work(connection: Connection) -> ImageEvent:
-            await _lock_image(connection, image_id)
+            stored = await _lock_image(connection, image_id)
             now = self._clock()
-            image = change(await _select_image(connection, image_id), now)
+            image = change(stored, now)
             await _update_image(connection, image)
             event = kind(self._new_id(), now, image)
             await insert_event(connection, event)
+            await insert_deed(connection, self._new_id(), now, by, deed_of(stored.image, image))
             return event
 
         event, lsn = await self._primary.transact(work)
         return Committed(event.image, lsn, event)
+
+    async def note(self, image_id: UUID, decide: Callable[[StoredImage], Deed], *, by: Principal) -> None:
+        """Adds an entry to the audit log about an image that stays as it is; `decide` may refuse.
+
+        Raises ImageNotFound, or what `decide` raises; what holds for `update`'s holds for this one.
+        """
+
+        async def work(connection: Connection) -> None:
+            deed = decide(await _lock_image(connection, image_id))
+            await insert_deed(connection, self._new_id(), self._clock(), by, deed)
+
+        await self._primary.transact(work)
 
     async def record_ready(
         self,
@@ -189,7 +221,7 @@ class Ledger:
             now = self._clock()
             if not await blobs.update_pending(connection, image_id, now):
                 return None
-            image = (await _select_image(connection, image_id)).image
+            image = (await _lock_image(connection, image_id)).image
             kind = ImageReady if image.status is Status.READY else ImageFailed
             await insert_event(connection, kind(self._new_id(), now, image))
             return image
@@ -232,6 +264,24 @@ class Ledger:
         await self._primary.transact(work)
 
 
+def deed_of(before: Image, after: Image) -> Deed:
+    """What a change of an image was: which of its words and rights, and from which visibility to which."""
+    if after.deleted_at is not None:
+        return Deed(action="image.deleted", image_id=after.id, user_id=after.owner_id)
+    names = [name for name in _WORDS_AND_RIGHTS if getattr(before, name) != getattr(after, name)]
+    if names == ["link_epoch"]:
+        return Deed(action="image.links_revoked", image_id=after.id, user_id=after.owner_id)
+    details: dict[str, object] = {"fields": names}
+    if "visibility" in names:
+        details["visibility"] = f"{before.visibility} -> {after.visibility}"
+    return Deed(action="image.changed", image_id=after.id, user_id=after.owner_id, details=details)
+
+
+_WORDS_AND_RIGHTS = (
+    *("filename", "visibility", "owner_id", "description", "tags", "metadata", "place", "expires_at", "link_epoch"),
+)
+
+
 async def renew_images(
     connection: Connection, blob_id: UUID, now: datetime, say: Callable[[Image], ImageEvent]
 ) -> tuple[Image, ...]:
@@ -250,21 +300,26 @@ def copies_of(blob: Blob) -> Iterator[Copy]:
             yield key, shard
 
 
-async def _lock_image(connection: Connection, image_id: UUID) -> None:
-    """Raises ImageNotFound unless there is a live image. Until the transaction ends nobody else changes it."""
+async def _lock_image(connection: Connection, image_id: UUID) -> StoredImage:
+    """A live image, which nobody else changes until the transaction ends. Raises ImageNotFound.
+
+    It is looked for also where it isn't: what is absent takes as long as what is somebody else's.
+    """
     rows = await fetch(connection, "SELECT id FROM images WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", image_id)
-    if not rows:
+    stored = await _select_image(connection, image_id)
+    if not rows or stored is None:
         raise ImageNotFound
+    return stored
 
 
-async def _select_image(connection: Connection, image_id: UUID) -> StoredImage:
-    """The image that was locked before.
+async def _select_image(connection: Connection, image_id: UUID) -> StoredImage | None:
+    """The image that was locked before; None where there was none.
 
     Its own statement and not part of the locking one: that may wait, and would then show the image as it is
     after the wait beside the blob as it was before.
     """
     rows = await fetch(connection, f"{SELECT_IMAGES} WHERE images.id = $1", image_id)
-    return StoredImage(image_of(rows[0]), rows[0]["delete_token_hash"])
+    return StoredImage(image_of(rows[0]), rows[0]["delete_token_hash"]) if rows else None
 
 
 async def _update_image(connection: Connection, image: Image) -> None:
@@ -284,7 +339,8 @@ async def _update_image(connection: Connection, image: Image) -> None:
             metadata_stripped = $10,
             place = $11,
             expires_at = $12,
-            deleted_at = $13
+            deleted_at = $13,
+            link_epoch = $14
         WHERE id = $1
         """,
         image.id,
@@ -300,4 +356,5 @@ async def _update_image(connection: Connection, image: Image) -> None:
         json_text(image.place),
         image.expires_at,
         image.deleted_at,
+        image.link_epoch,
     )

@@ -20,6 +20,7 @@ SELECT
     images.metadata_stripped,
     images.place,
     images.pending,
+    images.link_epoch,
     images.created_at,
     images.updated_at,
     images.expires_at,
@@ -61,7 +62,7 @@ def image_of(row: asyncpg.Record) -> Image:
     """
     (
         image_id, version, filename, visibility, owner_id, description, tags, metadata, metadata_stripped, place,
-        pending, created_at, updated_at, expires_at, deleted_at,
+        pending, link_epoch, created_at, updated_at, expires_at, deleted_at,
         blob_id, sha256, size, content_type, width, height, frames, placement,
         state, failure_code, failure_message,
         derivatives, placeholder, dominant_color, perceptual_hash,
@@ -101,6 +102,7 @@ def image_of(row: asyncpg.Record) -> Image:
         metadata=_metadata.decode(metadata),
         metadata_stripped=metadata_stripped,
         place=_place.decode(place),
+        link_epoch=link_epoch,
     )
 
 

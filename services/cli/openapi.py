@@ -13,6 +13,7 @@ from services.shared.problems import Problem
 from services.write.http.accounts import AccountCases
 from services.write.http.app import routes as write_routes
 from services.write.http.keys import KeyCases
+from services.write.http.links import LinkCases
 
 TARGET = Path("contracts/openapi.json")
 
@@ -84,5 +85,6 @@ def _write_routes() -> list[HTTPRouteHandler]:
         max_file_size=0,
         accounts=AccountCases(*(_unbound for _ in AccountCases.__struct_fields__)),
         keys=KeyCases(*(_unbound for _ in KeyCases.__struct_fields__)),
+        links=LinkCases(_unbound, _unbound),
         dependencies=(),
     )

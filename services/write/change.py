@@ -1,23 +1,25 @@
-"""Changing what is said about an image."""
+"""Changing what is said about an image, and who may see it."""
 
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from contracts.images import Image
-from contracts.principals import Principal
-from services.write.ownership import require_right_to_change
-from services.write.ports import Committed, Ledger, Stored
+from contracts.images import Image, Visibility
+from contracts.principals import Principal, Scope
+from services.shared.principals import require_scope
+from services.write.ownership import require_right_to_change, require_right_to_hide
+from services.write.ports import Committed, Ledger, Settle, Stored
 from services.write.versions import require_version
 
 
 class Change(msgspec.Struct, frozen=True):
-    """New words for an image; what is unset stays as it is."""
+    """New words and rights for an image; what is unset stays as it is."""
 
     filename: str | UnsetType = UNSET
     description: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
 
 
 async def change(
@@ -28,18 +30,29 @@ async def change(
     token: str | None,
     versions: frozenset[int] | None,
     ledger: Ledger,
+    settle: Settle,
 ) -> Committed:
     """Applies a change if the caller may make it and, where `versions` is given, the image still has one of them.
 
-    Raises `ImageNotFound`, `Forbidden`, `VersionConflict`.
+    When an image may be seen by fewer people from now on, it returns when no read service shows it to others any more;
+    links from before it became private don't open it. Raises `ImageNotFound`, `Forbidden`, `VersionConflict`,
+    `InvalidField`.
     """
+    require_scope(principal, Scope.WRITE)
 
     def decide(stored: Stored) -> Image:
         require_right_to_change(stored, principal, token)
         require_version(stored, versions)
-        return msgspec.structs.replace(stored.image, **_set_fields(wanted))
+        changed: Image = msgspec.structs.replace(stored.image, **_set_fields(wanted))
+        require_right_to_hide(changed.visibility, changed.owner_id)
+        if changed.visibility is Visibility.PRIVATE is not stored.image.visibility:
+            changed = msgspec.structs.replace(changed, link_epoch=changed.link_epoch + 1)
+        return changed
 
-    return await ledger.update(image_id, decide)
+    committed = await ledger.update(image_id, decide, by=principal)
+    if wanted.visibility not in (UNSET, Visibility.PUBLIC):
+        await settle(committed.event, committed.lsn)
+    return committed
 
 
 def _set_fields(wanted: Change) -> dict[str, object]:

@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from contracts.principals import Principal
+from contracts.principals import Principal, Scope
 from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
+from services.shared.principals import require_scope
 from services.write.ownership import require_right_to_change
 from services.write.ports import Committed, Ledger, Settle, Stored
 from services.write.versions import require_version
@@ -26,12 +27,14 @@ async def delete(
     Raises `ImageNotFound` (also when it is deleted already), `Forbidden`, `VersionConflict`.
     """
 
+    require_scope(principal, Scope.WRITE)
+
     def decide(stored: Stored) -> None:
         require_right_to_change(stored, principal, token)
         require_version(stored, versions)
 
     await failpoint("delete.before_row")
-    committed = await ledger.delete(image_id, decide)
+    committed = await ledger.delete(image_id, decide, by=principal)
     metrics.images_deleted.inc()
     await settle(committed.event, committed.lsn)
     await failpoint("delete.before_answer")

@@ -36,8 +36,10 @@ from services.shared.apps import observed_app
 from services.shared.bounds import Bounds
 from services.shared.clock import utc_now
 from services.shared.health import Dependency, holds
+from services.shared.links import PURPOSE, Links
 from services.shared.principals import identifier, located
 from services.shared.running import background, run
+from services.shared.secret_keys import SecretsConfig, SigningKeys
 from services.shared.shards import SHARD_EVENTS, first_shards, following
 from services.shared.tokens import new_token
 from services.shared.usage import UsageLog
@@ -49,14 +51,17 @@ from services.write.delete import delete
 from services.write.http.accounts import AccountCases
 from services.write.http.app import routes
 from services.write.http.keys import KeyCases
+from services.write.http.links import LinkCases
 from services.write.leave import leave
 from services.write.log_in import LoginLimits, log_in
 from services.write.log_out import log_out
 from services.write.make_key import make_key
+from services.write.make_link import make_link
 from services.write.ownership import new_delete_token, require_right_to_upload
 from services.write.ports import Settle
 from services.write.register import register
 from services.write.revoke_key import revoke_key
+from services.write.revoke_links import revoke_links
 from services.write.settle import settle
 from services.write.upload import upload
 
@@ -101,11 +106,12 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     new_id=uuid_utils.compat.uuid7,
                     new_token=new_delete_token,
                 ),
-                change=partial(change, ledger=ledger),
+                change=partial(change, ledger=ledger, settle=settling),
                 delete=partial(delete, ledger=ledger, settle=settling),
                 max_file_size=config.max_file_size,
                 accounts=_account_cases(people, primary, credentials, passwords, settling),
                 keys=_key_cases(credentials, settling),
+                links=_link_cases(ledger, settling),
                 dependencies=(
                     Dependency("postgres primary", primary.ping),
                     Dependency("nats", holds(lambda: nats.is_connected), essential=False),
@@ -176,6 +182,14 @@ def _key_cases(credentials: Credentials, settling: Settle) -> KeyCases:
         ),
         revoke_key=partial(revoke_key, credentials=credentials, settle=settling),
         clock=utc_now,
+    )
+
+
+def _link_cases(ledger: Ledger, settling: Settle) -> LinkCases:
+    links = Links(SigningKeys(env.read(SecretsConfig), PURPOSE))
+    return LinkCases(
+        make_link=partial(make_link, ledger=ledger, sign=links.make, clock=utc_now),
+        revoke_links=partial(revoke_links, ledger=ledger, settle=settling),
     )
 
 

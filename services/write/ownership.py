@@ -2,8 +2,10 @@
 
 import hmac
 import secrets
+from uuid import UUID
 
-from contracts.errors import DeleteTokenRequired, ImageNotFound, InvalidDeleteToken, Unauthorized
+from contracts.errors import DeleteTokenRequired, ImageNotFound, InvalidDeleteToken, InvalidField, Unauthorized
+from contracts.images import Visibility
 from contracts.principals import Principal, Scope
 from services.shared.principals import require_scope
 from services.shared.tokens import token_hash
@@ -22,13 +24,22 @@ def require_right_to_upload(principal: Principal, *, anonymous: bool) -> None:
     require_scope(principal, Scope.WRITE)
 
 
+def require_right_to_hide(visibility: Visibility, owner_id: UUID | None) -> None:
+    """Passes unless an image would be private that has no owner who could see it. Raises `InvalidField`."""
+    if visibility is Visibility.PRIVATE and owner_id is None:
+        raise InvalidField(
+            "The visibility of an anonymous image is “public” or “unlisted”; “private” needs an account.",
+            field="visibility",
+        )
+
+
 def require_right_to_change(stored: Stored, principal: Principal, token: str | None) -> None:
     """Passes for the owner, an admin, and the right token of an anonymous upload.
 
     Raises `ImageNotFound` to strangers of an owned image, as if it did not exist,
-    `DeleteTokenRequired` or `InvalidDeleteToken` for anonymous ones, and `Forbidden` for a key that may not write.
+    `DeleteTokenRequired` or `InvalidDeleteToken` for anonymous ones. Scopes are judged before, when it isn't known yet
+    whether there is such an image.
     """
-    require_scope(principal, Scope.WRITE)
     if principal.is_admin:
         return
     if stored.image.owner_id is not None:

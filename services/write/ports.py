@@ -6,6 +6,7 @@ from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from contracts.accounts import Credential, User
+from contracts.audit import Deed
 from contracts.events import Event
 from contracts.images import Blob, Image
 from contracts.principals import CredentialKind, Principal
@@ -17,6 +18,9 @@ NewCredentialToken = Callable[[CredentialKind], str]
 
 ReadEmail = Callable[[str], str]
 """The e-mail address in its normal spelling. Raises `InvalidField`."""
+
+Sign = Callable[[str, int, datetime], str]
+"""The address that opens a path of an image with a link epoch until a time."""
 
 EmailKey = Callable[[str], str]
 """What addresses are compared by; never raises."""
@@ -89,7 +93,7 @@ class Committed(Protocol):
 
 
 class Ledger(Protocol):
-    """The primary's truth. Each call writes the row and its event together, or neither.
+    """The primary's truth. Each call writes the row, its event and its entry in the audit log together, or none.
 
     Raises `Unavailable` when the primary can't be reached, `OutcomeUnknown` when it was lost during the commit.
     """
@@ -99,7 +103,7 @@ class Ledger(Protocol):
         ...
 
     async def insert(
-        self, image: Image, *, delete_token_hash: bytes | None, scope: str | None, same: Blob | None
+        self, image: Image, *, delete_token_hash: bytes | None, scope: str | None, same: Blob | None, by: Principal
     ) -> Committed:
         """Stores an image with its own blob or, where there is one with the same bytes in its scope, with that.
 
@@ -107,9 +111,13 @@ class Ledger(Protocol):
         """
         ...
 
-    async def update(self, image_id: UUID, decide: Callable[[Stored], Image]) -> Committed: ...
+    async def update(self, image_id: UUID, decide: Callable[[Stored], Image], *, by: Principal) -> Committed: ...
 
-    async def delete(self, image_id: UUID, decide: Callable[[Stored], None]) -> Committed: ...
+    async def delete(self, image_id: UUID, decide: Callable[[Stored], None], *, by: Principal) -> Committed: ...
+
+    async def note(self, image_id: UUID, decide: Callable[[Stored], Deed], *, by: Principal) -> None:
+        """Adds an entry about an image to the audit log and changes nothing else."""
+        ...
 
 
 Settle = Callable[[Event, str], Awaitable[None]]

@@ -12,6 +12,7 @@ from infrastructure.telemetry import metrics
 from services.shared.tokens import token_hash
 from services.write.dedupe import Dedupe, scope_of
 from services.write.draft import Draft
+from services.write.ownership import require_right_to_hide
 from services.write.ports import Clock, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
 
 
@@ -46,6 +47,7 @@ async def upload(
     beforehand so that retries during its outage don't leave copies each time. Bytes that are there already are stored
     all the same and given up with the commit: a caller can't see, or measure, that somebody has them.
     """
+    require_right_to_hide(draft.visibility, principal.user_id)
     intake = await take_in(draft.file, draft.sha256, keep_metadata=draft.keep_metadata)
     await ready()
     scope = scope_of(dedupe, principal)
@@ -58,7 +60,7 @@ async def upload(
     token = new_token() if principal.user_id is None else None
     await failpoint("upload.before_insert")
     committed = await ledger.insert(
-        image, delete_token_hash=token_hash(token) if token else None, scope=scope, same=same
+        image, delete_token_hash=token_hash(token) if token else None, scope=scope, same=same, by=principal
     )
     await failpoint("upload.before_answer")
     metrics.images_uploaded.inc()

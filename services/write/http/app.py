@@ -7,6 +7,7 @@ from services.shared.principals import Identify
 from services.write.http.accounts import AccountCases, account_routes
 from services.write.http.images import Admit, ChangeCase, DeleteCase, UploadCase, image_routes
 from services.write.http.keys import KeyCases, key_routes
+from services.write.http.links import LinkCases, link_routes
 
 
 def routes(
@@ -19,6 +20,7 @@ def routes(
     max_file_size: int,
     accounts: AccountCases,
     keys: KeyCases,
+    links: LinkCases,
     dependencies: tuple[Dependency, ...],
     storage: Storage | None = None,
 ) -> list[HTTPRouteHandler]:
@@ -29,5 +31,6 @@ def routes(
         ),
         *account_routes(identify, accounts),
         *key_routes(identify, keys),
+        *link_routes(identify, links),
         *health_routes("write", dependencies, storage),
     ]

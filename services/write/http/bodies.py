@@ -8,6 +8,7 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Operation, Schema
 from msgspec import UNSET, UnsetType
 
 from contracts.errors import InvalidField
+from contracts.images import Visibility
 from services.write import words
 from services.write.change import Change
 from services.write.http.json_bodies import body_of, json_operation, read_json
@@ -23,6 +24,7 @@ class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     filename: str | UnsetType = UNSET
     description: str | UnsetType | None = UNSET
     tags: list[str] | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
 
 
 def read_change(body: bytes) -> Change:
@@ -32,11 +34,12 @@ def read_change(body: bytes) -> Change:
     """
     asked = read_json(body, ChangeBody)
     if asked == ChangeBody():
-        raise InvalidField("The body names nothing to change: send filename, description or tags.")
+        raise InvalidField("The body names nothing to change: send filename, description, tags or visibility.")
     return Change(
         filename=UNSET if asked.filename is UNSET else words.filename(asked.filename),
         description=UNSET if asked.description is UNSET else words.description(asked.description),
         tags=UNSET if asked.tags is UNSET else words.tags(asked.tags),
+        visibility=asked.visibility,
     )
 
 
@@ -64,7 +67,7 @@ UPLOAD_FORM = Schema(
         ),
         "description": _text(f"At most {words.MAX_DESCRIPTION} characters"),
         "tags": _text(f"Separated by commas, at most {words.MAX_TAGS}"),
-        "visibility": Schema(type=OpenAPIType.STRING, enum=["public", "unlisted"], default="public"),
+        "visibility": Schema(type=OpenAPIType.STRING, enum=[*Visibility], default="public"),
         "keep_metadata": Schema(
             type=OpenAPIType.BOOLEAN,
             default=False,
@@ -81,6 +84,7 @@ ChangeOperation = json_operation(
         items=Schema(type=OpenAPIType.STRING, max_length=words.MAX_TAG),
         max_items=words.MAX_TAGS,
     ),
+    visibility=Schema(type=OpenAPIType.STRING, enum=[*Visibility]),
 )
 
 

@@ -148,12 +148,11 @@ class _Form:
 
 
 def _visibility(text: str) -> Visibility:
-    """Anonymous images are public or unlisted; `private` needs an owner and so an account."""
-    if text in ("", Visibility.PUBLIC):
-        return Visibility.PUBLIC
-    if text == Visibility.UNLISTED:
-        return Visibility.UNLISTED
-    raise InvalidField("The visibility of an anonymous image is “public” or “unlisted”.", field="visibility")
+    """Who may see the image; everybody, unless it is said."""
+    try:
+        return Visibility(text or Visibility.PUBLIC)
+    except ValueError:
+        raise InvalidField("The visibility is “public”, “unlisted” or “private”.", field="visibility") from None
 
 
 def _is_true(text: str, field: str) -> bool:

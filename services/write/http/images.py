@@ -83,7 +83,7 @@ def image_routes(
     ) -> Answer:
         principal = await identify(request)
         wanted: Change = read_change(await request.body())
-        changed = await change(_known(image_id), wanted, principal, token=token, versions=read_versions(if_match))
+        changed = await change(known_image(image_id), wanted, principal, token=token, versions=read_versions(if_match))
         image = changed.image
         shown = view(image, for_owner=principal.is_user(image.owner_id))
         return json_answer(200, shown, [_etag(image), *_token(changed)])
@@ -98,7 +98,7 @@ def image_routes(
     ) -> Response[None]:
         principal = await identify(request)
         deleted = await delete_image(
-            _known(image_id), principal, token=token or in_query, versions=read_versions(if_match)
+            known_image(image_id), principal, token=token or in_query, versions=read_versions(if_match)
         )
         return no_content(_token(deleted))
 
@@ -119,7 +119,7 @@ def _token(committed: Committed | Uploaded) -> Headers:
     return token_headers(committed.image.id, committed.image.version, committed.lsn)
 
 
-def _known(image_id: str) -> UUID:
+def known_image(image_id: str) -> UUID:
     """The id in a path; one that can't be an id is simply not there."""
     try:
         return UUID(image_id)

@@ -70,7 +70,7 @@ def test_no_container_is_shown_a_secret_that_it_has_no_use_for(config):
     assert known_to("valkey") == {"redis"}
     assert known_to("seaweedfs") == {"s3_access_key", "s3_secret_key"}
     assert known_to("postgres-replica-1") == {"postgres_replication"}
-    assert known_to("services") == {"postgres_services", "redis", "nats", "s3_access_key", "s3_secret_key"}
+    assert known_to("services") == {"postgres_services", "redis", "nats", "s3_access_key", "s3_secret_key", "signing"}
 
 
 def test_the_gateway_follows_names_and_knows_every_server_of_shards_once(config):

@@ -13,7 +13,7 @@ from deploy.local.supervisor import program, settings
 from services.write.config import WriteConfig
 
 LAYOUT = Layout(Path("/somewhere/100%/.chitram"))
-CREDENTIALS = Credentials(*(f"secret-{number}" for number in range(7)))
+CREDENTIALS = Credentials(*(f"secret-{number}" for number in range(8)))
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def test_services_are_told_everything(plan):
     assert environment["CHITRAM_NAME"] == "read-2"
     assert environment["CHITRAM_REPLICA"] == "1"
     assert environment["CHITRAM_COPIES"] == "3"
+    assert environment["CHITRAM_SECRET_KEYS"] == "stack:secret-7"
     assert environment["CHITRAM_NATS_SERVERS"] == plan.nats.url
     assert environment["CHITRAM_POSTGRES_REPLICAS"].count("postgresql://chitram:") == 2
     assert environment["CHITRAM_SHARDS"].split(",")[0] == f"shard-1=s3://{plan.seaweedfs.endpoint}/shard-1"

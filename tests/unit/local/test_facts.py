@@ -1,5 +1,6 @@
 """What a stack remembers."""
 
+import msgspec
 import pytest
 
 from deploy.local import facts
@@ -48,6 +49,18 @@ def test_credentials_are_made_once_and_only_their_owner_reads_them(tmp_path):
     assert len(set(values)) == len(values)
     assert min(map(len, values)) >= 32
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_credential_that_an_older_release_did_not_know_is_added(tmp_path):
+    """The others stay as they are: servers know them."""
+    file = tmp_path / "credentials.json"
+    made = facts.credentials(file)
+    old = {name: getattr(made, name) for name in made.__struct_fields__ if name != "signing"}
+    file.write_bytes(msgspec.json.encode(old))
+    again = facts.credentials(file)
+    assert {name: getattr(again, name) for name in old} == old
+    assert len(again.signing) >= 32
+    assert facts.credentials(file) == again
 
 
 def test_facts_survive_being_written(tmp_path):
