@@ -29,7 +29,7 @@ class GatewayConfig(msgspec.Struct, frozen=True):
 
 
 def gateway(places: Places) -> Gateway:
-    """Reads the rest from the environment: the shards, the greatest file. Raises `env.ConfigError`."""
+    """Reads the rest from the environment: the greatest file, the cache. Raises `env.ConfigError`."""
     config = env.read(GatewayConfig)
     return Gateway(
         listen="8080",

@@ -11,9 +11,9 @@ PORT = int(os.environ.get("CHITRAM_PORT", "8000"))
 
 
 def main() -> int:
-    """Says what the service says, for `docker inspect`; the answer may take 4 seconds."""
+    """Says what the service says, for `docker inspect`; the answer may take 8 seconds."""
     try:
-        with socket.create_connection(("127.0.0.1", PORT), timeout=4) as connection:
+        with socket.create_connection(("127.0.0.1", PORT), timeout=8) as connection:
             connection.sendall(b"GET /health/ready HTTP/1.0\r\nHost: health\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
     except OSError as error:

@@ -4,6 +4,7 @@ dbmate takes one at a time, under a lock of its own; running it twice, or side b
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from infrastructure import env
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.hosts import each_host
 from infrastructure.postgres.primary import check_primary
+
+ATTEMPTS, PAUSE = 60, 0.5
+"""How often, and after how many seconds again, a host that takes writes is looked for."""
 
 
 def main() -> int:
@@ -32,12 +36,13 @@ def main() -> int:
 
 
 async def _writable(addresses: str) -> str | None:
-    for address in each_host(addresses):
-        try:
-            await check_primary(address)
-        except Unavailable:
-            continue
-        return address
+    """The first host that takes writes; one may be promoted just now, or be slow to answer."""
+    for _ in range(ATTEMPTS):
+        for address in each_host(addresses):
+            with contextlib.suppress(Unavailable):
+                await check_primary(address)
+                return address
+        await asyncio.sleep(PAUSE)
     return None
 
 

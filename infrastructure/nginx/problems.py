@@ -46,9 +46,11 @@ _AFTER_HEADERS = {416}
 """Found when the answer's headers, the common ones too, are there already."""
 
 
-def error_pages() -> list[str]:
-    """Directives that send each status to its location."""
-    pages = [f"error_page {problem.status} /_problem/{problem.status};" for problem in PROBLEMS]
+def error_pages(*, but: tuple[int, ...] = ()) -> list[str]:
+    """Directives that send each status to its location, `but` these. A place with one of its own inherits none."""
+    pages = [
+        f"error_page {problem.status} /_problem/{problem.status};" for problem in PROBLEMS if problem.status not in but
+    ]
     return pages + [f"error_page {own} ={status} /_problem/{status};" for own, status in OWN_STATUSES.items()]
 
 

@@ -29,12 +29,7 @@ _BYTE_HEADERS = (
 """Of the read service's answer nginx keeps the type by itself, these have to be carried over."""
 
 
-_WRITE_ONCE = (
-    "proxy_next_upstream off;",
-    "proxy_read_timeout 60s;",
-    "proxy_ignore_headers X-Accel-Redirect;",
-    "proxy_pass http://write$request_uri;",
-)
+_WRITE = ("proxy_next_upstream off;", "proxy_read_timeout 60s;", "proxy_ignore_headers X-Accel-Redirect;")
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +81,15 @@ def render(gateway: Gateway) -> str:
         "max_body_size": str(gateway.max_file_size + MULTIPART_ROOM),
         "read_servers": _lines(8, _servers(gateway.read, gateway)),
         "write_servers": _lines(8, _servers(gateway.write, gateway)),
+        "any_read_servers": _lines(8, _servers(gateway.read, gateway, remember=False)),
+        "any_write_servers": _lines(8, _servers(gateway.write, gateway, remember=False)),
         "connect_timeout": gateway.patience.connect,
         "idle": gateway.patience.idle,
         "tries": str(gateway.patience.tries),
-        "write_once": _lines(12, list(_WRITE_ONCE)),
+        "write": _lines(12, [*_WRITE, "proxy_pass http://write$request_uri;"]),
+        "write_again": _lines(12, [*_WRITE, "proxy_pass http://write_any$request_uri;"]),
+        "error_pages_but_502": _lines(12, problems.error_pages(but=(502,))),
+        "error_pages_but_502_504": _lines(12, problems.error_pages(but=(502, 504))),
         "byte_headers": _lines(12, [f"add_header {name} {value};" for name, value in _BYTE_HEADERS]),
         "hidden_headers": _lines(12, [f"proxy_hide_header {name};" for name in _HIDDEN]),
         "error_pages": _lines(8, problems.error_pages()),
@@ -98,9 +98,10 @@ def render(gateway: Gateway) -> str:
     return re.sub(r"@\{(\w+)\}", lambda found: values[found[1]], TEMPLATE.read_text())
 
 
-def _servers(addresses: tuple[str, ...], gateway: Gateway) -> list[str]:
+def _servers(addresses: tuple[str, ...], gateway: Gateway, *, remember: bool = True) -> list[str]:
     again = " resolve" if gateway.resolver else ""
-    failing = f"max_fails={gateway.patience.max_fails} fail_timeout={gateway.patience.alone}"
+    most = gateway.patience.max_fails if remember else 0
+    failing = f"max_fails={most} fail_timeout={gateway.patience.alone}"
     return [f"server {address}{again} {failing};" for address in addresses]
 
 

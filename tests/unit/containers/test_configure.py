@@ -73,14 +73,13 @@ def test_no_container_is_shown_a_secret_that_it_has_no_use_for(config):
     assert known_to("services") == {"postgres_services", "redis", "nats", "s3_access_key", "s3_secret_key", "signing"}
 
 
-def test_the_gateway_follows_names_and_knows_every_server_of_shards_once(config):
-    """Services are looked up again and again; two buckets on one server are one upstream."""
+def test_the_gateway_follows_names(config):
+    """Services are looked up again and again, under each name by which they are asked."""
     configure.main()
     conf = (config / "nginx" / "nginx.conf").read_text()
     assert "resolver 127.0.0.11 valid=1s" in conf
     assert "server read:8000 resolve" in conf
-    assert conf.count("upstream endpoint_") == 2
-    assert "server s3.example.org:9000 resolve" in conf
+    assert "server write:8000 resolve" in conf
 
 
 def test_lists_of_hosts_may_name_several(config, monkeypatch):
