@@ -152,14 +152,19 @@ class EmailExists(Refused):
 
 
 class RateLimitExceeded(Refused):
-    """Too much was asked; `retry_after` whole seconds later it may be asked again."""
+    """Too much was asked; `retry_after` whole seconds later it may be asked again.
+
+    Where they are known, `limit` is how much may be asked in a period, and after `reset_after` seconds all of it may.
+    """
 
     code = "RATE_LIMIT_EXCEEDED"
     sentence = "There were too many requests. Try again later."
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, *, limit: int | None = None, reset_after: int | None = None) -> None:
         super().__init__(retry_after=retry_after)
         self.retry_after = retry_after
+        self.limit = limit
+        self.reset_after = reset_after
 
 
 class VersionConflict(Refused):

@@ -31,6 +31,7 @@ import msgspec
 import pytest
 
 from deploy.local import ports
+from deploy.local.blueprint import RAISED_RATES
 from deploy.local.part import Part, Running, start, wait_ready
 from deploy.local.servers import nats, postgres, seaweedfs, valkey
 
@@ -139,7 +140,7 @@ def server_environment(  # noqa: PLR0917 - fixtures are asked for by name
 ) -> dict[str, str]:
     """The variables with which a service reaches the servers, in a corner of its own on each."""
     shards = (f"shard-{number}=s3://{s3_server.endpoint}/{name}" for number, name in enumerate(buckets, 1))
-    return {
+    return RAISED_RATES | {
         "CHITRAM_POSTGRES_PRIMARY": database.primary,
         "CHITRAM_POSTGRES_REPLICAS": ",".join(database.replicas),
         "CHITRAM_REDIS_URL": redis_server.url,

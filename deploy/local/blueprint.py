@@ -21,6 +21,19 @@ CONNECTIONS = 150
 
 LARGEST_POOL = 10
 
+RAISED_RATES = {
+    f"CHITRAM_{name}": rate
+    for name, rate in {
+        **dict.fromkeys(("RATE_READS_ANONYMOUS", "RATE_READS"), "100000000/60"),
+        **dict.fromkeys(("RATE_CHANGES_ANONYMOUS", "RATE_CHANGES"), "1000000/60"),
+        **dict.fromkeys(("RATE_UPLOADS_ANONYMOUS", "RATE_UPLOADS"), "1000000/60"),
+        **dict.fromkeys(("RATE_MEGAPIXELS_ANONYMOUS", "RATE_MEGAPIXELS"), "100000000/60"),
+        "NETWORK_LOGINS": "100000",
+        "REGISTRATIONS": "100000",
+    }.items()
+}
+"""Everybody on this machine has one address: whoever tries it out, or loads it, is not to be throttled."""
+
 
 class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     """Every part of a stack, nothing of it started."""
@@ -76,7 +89,8 @@ def draw(facts: Facts, credentials: Credentials, layout: Layout) -> Blueprint:
         secret_key=credentials.s3_secret_key,
     )
     environment = (
-        {
+        RAISED_RATES
+        | {
             "CHITRAM_POSTGRES_POOL_SIZE": str(_pool_size(facts.counts)),
             "CHITRAM_SECRET_KEYS": f"stack:{credentials.signing}",
         }

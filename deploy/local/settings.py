@@ -15,12 +15,13 @@ from infrastructure.storage.config import StorageConfig
 from infrastructure.telemetry.config import TelemetryConfig
 from services.read.config import ReadConfig
 from services.shared.bounds import Bounds
+from services.shared.rates import RateConfig
 from services.shared.secret_keys import SecretsConfig
 from services.worker.config import WorkerConfig
-from services.write.config import AccountsConfig, WriteConfig
+from services.write.config import AccountsConfig, GateConfig, WriteConfig
 
 CONFIGS: tuple[type[msgspec.Struct], ...] = (
-    *(WriteConfig, AccountsConfig, PasswordConfig, ReadConfig, WorkerConfig),
+    *(WriteConfig, GateConfig, RateConfig, AccountsConfig, PasswordConfig, ReadConfig, WorkerConfig),
     *(ImagingLimits, FenceConfig, TelemetryConfig),
     *(SecretsConfig, Bounds, PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
 )

@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from services.read.http.app import routes as read_routes
 from services.shared.apps import litestar_app
 from services.shared.problems import Problem
+from services.write.gate import Gate
 from services.write.http.accounts import AccountCases
 from services.write.http.app import routes as write_routes
 from services.write.http.keys import KeyCases
@@ -79,6 +80,7 @@ def _write_routes() -> list[HTTPRouteHandler]:
     return write_routes(
         identify=_unbound,
         admit=_unbound,
+        gate=Gate(uploads=0, size=0),
         upload=_unbound,
         change=_unbound,
         delete=_unbound,

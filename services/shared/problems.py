@@ -80,6 +80,9 @@ def answer_exception(request: Request[Any, Any, Any], exception: Exception) -> R
     headers = {"cache-control": "no-store"}
     if isinstance(error, (errors.Unavailable, errors.RateLimitExceeded)):
         headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, errors.RateLimitExceeded) and error.limit is not None:
+        headers |= {"ratelimit-limit": str(error.limit), "ratelimit-remaining": "0"}
+        headers["ratelimit-reset"] = str(error.reset_after)
     if isinstance(error, errors.Unauthorized):
         headers["www-authenticate"] = "Bearer"
     if isinstance(exception, HTTPException) and exception.headers:

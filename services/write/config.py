@@ -19,6 +19,13 @@ class WriteConfig(msgspec.Struct, frozen=True):
     dedupe: Dedupe = msgspec.field(name="CHITRAM_DEDUPE", default=Dedupe.GLOBAL)
 
 
+class GateConfig(msgspec.Struct, frozen=True):
+    """How many uploads, and of how many bytes together (512 MiB), a service takes in hand at a time."""
+
+    uploads: Positive = msgspec.field(name="CHITRAM_UPLOADS_IN_HAND", default=64)
+    size: Positive = msgspec.field(name="CHITRAM_UPLOAD_BYTES_IN_HAND", default=512 << 20)
+
+
 class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Whether callers without an account may upload, how many seconds a login lasts (30 days), how many attempts to log
     in there may be in five minutes at one account and from one network, and how many accounts one network may make

@@ -30,6 +30,9 @@ from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replaying import Replaying
 from infrastructure.postgres.shards import ShardList
+from infrastructure.redis.client import open_client
+from infrastructure.redis.config import RedisConfig
+from infrastructure.redis.limiter import Limiter
 from infrastructure.storage.config import StorageConfig, first_map
 from infrastructure.storage.open import open_storage
 from services.shared.apps import observed_app
@@ -38,16 +41,20 @@ from services.shared.clock import utc_now
 from services.shared.health import Dependency, holds
 from services.shared.links import PURPOSE, Links
 from services.shared.principals import identifier, located
+from services.shared.rates import RateConfig
 from services.shared.running import background, run
 from services.shared.secret_keys import SecretsConfig, SigningKeys
 from services.shared.shards import SHARD_EVENTS, first_shards, following
+from services.shared.throttle import throttled, throttles
 from services.shared.tokens import new_token
 from services.shared.usage import UsageLog
-from services.write.attempts import LocalAttempts
+from services.write.admit import admit
+from services.write.attempts import LocalAttempts, SharedAttempts
 from services.write.change import change
 from services.write.change_password import change_password
-from services.write.config import AccountsConfig, WriteConfig
+from services.write.config import AccountsConfig, GateConfig, WriteConfig
 from services.write.delete import delete
+from services.write.gate import Gate
 from services.write.http.accounts import AccountCases
 from services.write.http.app import routes
 from services.write.http.keys import KeyCases
@@ -57,7 +64,7 @@ from services.write.log_in import LoginLimits, log_in
 from services.write.log_out import log_out
 from services.write.make_key import make_key
 from services.write.make_link import make_link
-from services.write.ownership import new_delete_token, require_right_to_upload
+from services.write.ownership import new_delete_token
 from services.write.ports import Settle
 from services.write.register import register
 from services.write.revoke_key import revoke_key
@@ -86,6 +93,10 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         )
         audience = await rooms.enter_async_context(open_audience(nats))
         settling = partial(settle, audience=audience, replicas=Replaying(config.replicas), bounds=env.read(Bounds))
+        redis = env.read(RedisConfig)
+        limiter = Limiter(await rooms.enter_async_context(open_client(redis)), redis.prefix)
+        rates = throttles(env.read(RateConfig), limiter=limiter, clock=time.monotonic)
+        gate = env.read(GateConfig)
         passwords = rooms.enter_context(open_hasher(env.read(PasswordConfig)))
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
@@ -93,12 +104,14 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         await rooms.enter_async_context(background(usage.keep_telling(credentials.touch)))
         yield observed_app(
             routes(
-                identify=located(identifier(credentials.select, usage=usage, clock=utc_now)),
-                admit=partial(require_right_to_upload, anonymous=people.anonymous_uploads),
+                identify=throttled(located(identifier(credentials.select, usage=usage, clock=utc_now)), rates.changes),
+                admit=partial(admit, anonymous=people.anonymous_uploads, uploads=rates.uploads),
+                gate=Gate(uploads=gate.uploads, size=gate.size),
                 upload=partial(
                     upload,
                     dedupe=config.dedupe,
                     take_in=partial(take_in, limits=limits),
+                    charge=rates.megapixels,
                     ready=shards.refresh,
                     objects=storage.objects,
                     ledger=ledger,
@@ -109,7 +122,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 change=partial(change, ledger=ledger, settle=settling),
                 delete=partial(delete, ledger=ledger, settle=settling),
                 max_file_size=config.max_file_size,
-                accounts=_account_cases(people, primary, credentials, passwords, settling),
+                accounts=_account_cases(people, primary, credentials, passwords, limiter, settling),
                 keys=_key_cases(credentials, settling),
                 links=_link_cases(ledger, settling),
                 dependencies=(
@@ -122,11 +135,16 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         )
 
 
-def _account_cases(
-    config: AccountsConfig, primary: Primary, credentials: Credentials, passwords: Hasher, settling: Settle
+def _account_cases(  # noqa: PLR0917 - hands on what was opened
+    config: AccountsConfig,
+    primary: Primary,
+    credentials: Credentials,
+    passwords: Hasher,
+    limiter: Limiter,
+    settling: Settle,
 ) -> AccountCases:
     accounts = Accounts(primary, credentials, clock=utc_now, new_id=uuid_utils.compat.uuid7)
-    attempts = LocalAttempts(clock=time.monotonic)
+    attempts = SharedAttempts(limiter, meanwhile=LocalAttempts(clock=time.monotonic))
     limits = LoginLimits(config.logins, config.network_logins)
     return AccountCases(
         register=partial(

@@ -29,6 +29,10 @@ Ready = Callable[[], Awaitable[None]]
 """Returns when the ledger answers. Raises `Unavailable`."""
 
 
+Charge = Callable[[Principal, int], Awaitable[None]]
+"""Counts millions of pixels that a caller wants to have rendered. Raises `RateLimitExceeded`, `Unavailable`."""
+
+
 class Intake(Protocol):
     """A picture that may be stored. `size` and `sha256` are of the file as it is to be stored, lengths in pixels.
 

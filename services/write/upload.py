@@ -13,7 +13,7 @@ from services.shared.tokens import token_hash
 from services.write.dedupe import Dedupe, scope_of
 from services.write.draft import Draft
 from services.write.ownership import require_right_to_hide
-from services.write.ports import Clock, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
+from services.write.ports import Charge, Clock, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -33,6 +33,7 @@ async def upload(
     *,
     dedupe: Dedupe,
     take_in: TakeIn,
+    charge: Charge,
     ready: Ready,
     objects: Objects,
     ledger: Ledger,
@@ -40,7 +41,7 @@ async def upload(
     new_id: NewId,
     new_token: NewToken,
 ) -> Uploaded:
-    """Draft -> probed, private facts taken out -> ledger there -> copies on the shards -> row and event committed.
+    """Draft -> probed, cleaned -> counted -> ledger there -> copies on the shards -> row and event committed.
 
     The objects come first: a crash in between leaves objects that nobody points to, never a row without its
     bytes. When the commit fails or its outcome is unknown they stay, for the same reason; the ledger is asked
@@ -49,6 +50,7 @@ async def upload(
     """
     require_right_to_hide(draft.visibility, principal.user_id)
     intake = await take_in(draft.file, draft.sha256, keep_metadata=draft.keep_metadata)
+    await charge(principal, _megapixels(intake))
     await ready()
     scope = scope_of(dedupe, principal)
     same = await ledger.select_same(intake.sha256, scope)
@@ -65,6 +67,10 @@ async def upload(
     await failpoint("upload.before_answer")
     metrics.images_uploaded.inc()
     return Uploaded(committed.image, committed.lsn, token)
+
+
+def _megapixels(intake: Intake) -> int:
+    return -(-intake.width * intake.height * intake.frames // 1_000_000)
 
 
 def _blob(intake: Intake, blob_id: UUID) -> Blob:

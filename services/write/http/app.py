@@ -4,6 +4,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from services.shared.health import Dependency, Storage, health_routes
 from services.shared.principals import Identify
+from services.write.gate import Gate
 from services.write.http.accounts import AccountCases, account_routes
 from services.write.http.images import Admit, ChangeCase, DeleteCase, UploadCase, image_routes
 from services.write.http.keys import KeyCases, key_routes
@@ -14,6 +15,7 @@ def routes(
     *,
     identify: Identify,
     admit: Admit,
+    gate: Gate,
     upload: UploadCase,
     change: ChangeCase,
     delete: DeleteCase,
@@ -27,7 +29,13 @@ def routes(
     """Every route of the service, bound to its use cases."""
     return [
         *image_routes(
-            identify, admit=admit, upload=upload, change=change, delete_image=delete, max_file_size=max_file_size
+            identify,
+            admit=admit,
+            gate=gate,
+            upload=upload,
+            change=change,
+            delete_image=delete,
+            max_file_size=max_file_size,
         ),
         *account_routes(identify, accounts),
         *key_routes(identify, keys),

@@ -32,17 +32,26 @@ MAX_OVERHEAD = MAX_PARTS * (MAX_FIELD + (8 << 10))
 FILE_FIELD = "file"
 
 
+def declared_size(request: Request[Any, Any, Any], max_file_size: int) -> int:
+    """Bytes of the body that is to come, as many as there can be where that isn't said.
+
+    Raises `FileTooLarge` when its file can't be within the limit.
+    """
+    most = max_file_size + MAX_OVERHEAD
+    size = int(request.headers.get("content-length", most))
+    if size > most:
+        raise FileTooLarge(limit=max_file_size)
+    return size
+
+
 @asynccontextmanager
-async def receive_draft(request: Request[Any, Any, Any], max_file_size: int) -> AsyncIterator[Draft]:
-    """The draft that a request carries; its spool is gone when the context ends.
+async def receive_draft(request: Request[Any, Any, Any], size: int, max_file_size: int) -> AsyncIterator[Draft]:
+    """The draft that a request carries, in a body of at most `size` bytes; its spool is gone when the context ends.
 
     Raises `InvalidRequest` for a body that is no form or ends early, `MissingFile`, `FileTooLarge`, `InvalidField`,
     and `Unavailable` when there is no room for the spool.
     """
-    declared = request.headers.get("content-length")
-    if declared is not None and int(declared) > max_file_size + MAX_OVERHEAD:
-        raise FileTooLarge(limit=max_file_size)
-    spool = _spool(declared)
+    spool = _spool(size)
     try:
         yield await _receive(request, _Form(spool, max_file_size))
     finally:
@@ -50,9 +59,9 @@ async def receive_draft(request: Request[Any, Any, Any], max_file_size: int) -> 
             spool.close()
 
 
-def _spool(declared: str | None) -> BinaryIO:
-    """Memory for a small body; for a large one, or one of unknown length, a file without a name."""
-    if declared is not None and int(declared) <= SPOOL_IN_MEMORY:
+def _spool(size: int) -> BinaryIO:
+    """Memory for a small body; for a large one a file without a name."""
+    if size <= SPOOL_IN_MEMORY:
         return io.BytesIO()
     try:
         return cast("BinaryIO", TemporaryFile())

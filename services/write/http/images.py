@@ -17,12 +17,13 @@ from services.shared.consistency import token_headers
 from services.shared.principals import ANYONE, Identify
 from services.write.change import Change
 from services.write.draft import Draft
+from services.write.gate import Gate
 from services.write.http.bodies import ChangeOperation, UploadOperation, read_change, read_versions
-from services.write.http.forms import receive_draft
+from services.write.http.forms import declared_size, receive_draft
 from services.write.ports import Committed
 from services.write.upload import Uploaded
 
-Admit = Callable[[Principal], None]
+Admit = Callable[[Principal], Awaitable[None]]
 UploadCase = Callable[[Draft, Principal], Awaitable[Uploaded]]
 ChangeCase = Callable[..., Awaitable[Committed]]
 DeleteCase = Callable[..., Awaitable[Committed]]
@@ -48,6 +49,7 @@ def image_routes(
     identify: Identify,
     *,
     admit: Admit,
+    gate: Gate,
     upload: UploadCase,
     change: ChangeCase,
     delete_image: DeleteCase,
@@ -66,9 +68,11 @@ def image_routes(
     )
     async def post_upload(request: Request[Any, Any, Any]) -> Answer:
         principal = await identify(request)
-        admit(principal)  # before the body is read
-        async with receive_draft(request, max_file_size) as draft:
-            return _uploaded(await upload(draft, principal))
+        size = declared_size(request, max_file_size)
+        await admit(principal)  # before the body is read
+        with gate.enter(size):
+            async with receive_draft(request, size, max_file_size) as draft:
+                return _uploaded(await upload(draft, principal))
 
     @patch(
         "/api/v1/images/{image_id:str}",
