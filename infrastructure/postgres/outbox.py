@@ -8,14 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from contracts.errors import Unavailable
-from contracts.events import ImageEvent, decode, encode
 from infrastructure.postgres.connection import Connection, fetch, terminate
 from infrastructure.postgres.errors import DRIVER_ERRORS
 from infrastructure.postgres.primary import CHANNEL, Primary
-from infrastructure.postgres.rows import SELECT_IMAGES, image_of
 
 PING_INTERVAL = 5.0
 """Seconds of silence after which a listening connection is asked whether it is still there."""
@@ -25,9 +22,6 @@ RELISTEN_PAUSE = 0.1
 
 PRUNE_ROWS = 5000
 """Rows deleted by one statement, so that none comes near its deadline."""
-
-RECONCILE_ROWS = 100
-"""Events that one transaction makes unpublished again."""
 
 logger = logging.getLogger(__name__)
 
@@ -117,30 +111,8 @@ class Outbox:
         async with self._primary.borrow() as connection:
             return await _select_pending(connection)
 
-    async def reconcile(self, after: datetime, before: datetime) -> int:
-        """Makes events unpublished again whose work is still not done, of those published from `after` to `before`.
-
-        The stream may have lost them, or its consumers given them up. Each gets the image as it is now: readers
-        believe what events say, and the words of an old one may have been changed since. Gives their number.
-        What was settled once stays so, thus a period need not be looked at twice.
-        """
-        revived = 0
-        while batch := await self._revive(after, before):
-            revived += batch
-        return revived
-
-    async def _revive(self, after: datetime, before: datetime) -> int:
-        async with self._primary.transaction() as connection:
-            rows = await _select_unsettled(connection, after, before)
-            for event_id, payload in rows:
-                await _update_unpublished(connection, event_id, payload)
-        return len(rows)
-
     async def prune(self, before: datetime) -> int:
-        """Deletes the events that were published before a time, and gives their number.
-
-        Those whose work is not done stay: `reconcile` needs them.
-        """
+        """Deletes the events that were published before a time, and gives their number."""
         deleted = 0
         async with self._primary.borrow() as connection:
             while batch := await _delete_published(connection, before):
@@ -185,69 +157,14 @@ async def _select_pending(connection: Connection) -> int:
     return int(rows[0][0])
 
 
-_UNSETTLED = """
-CASE outbox.type
-    WHEN 'image.uploaded.v1' THEN EXISTS (
-        SELECT 1
-        FROM images
-        INNER JOIN blobs ON images.blob_id = blobs.id
-        WHERE
-            images.id = outbox.subject_id
-            AND images.deleted_at IS NULL
-            AND (images.pending OR blobs.state = 'processing')
-    )
-    WHEN 'image.deleted.v1' THEN EXISTS (SELECT 1 FROM images WHERE images.id = outbox.subject_id)
-    ELSE FALSE
-END
-"""
-"""That an event's work is still to be done: the rows themselves say so, whatever became of it in the stream.
-
-An uploaded image waits until its own event was handled, whatever became of a blob that it shares; a deleted one is
-erased until its row is gone, and its blob lives on if others have it.
-"""
-
-
-async def _select_unsettled(connection: Connection, after: datetime, before: datetime) -> list[tuple[UUID, bytes]]:
-    rows = await fetch(
-        connection,
-        f"""
-        SELECT id, payload
-        FROM outbox
-        WHERE published_at >= $1 AND published_at < $2 AND {_UNSETTLED}
-        ORDER BY published_at
-        LIMIT $3
-        FOR UPDATE SKIP LOCKED
-        """,  # noqa: S608 - a constant of this module
-        after,
-        before,
-        RECONCILE_ROWS,
-    )
-    return [(row["id"], row["payload"]) for row in rows]
-
-
-async def _update_unpublished(connection: Connection, event_id: UUID, payload: bytes) -> None:
-    event = decode(payload)
-    rows = await fetch(connection, f"{SELECT_IMAGES} WHERE images.id = $1", event.subject_id)
-    if not rows or not isinstance(event, ImageEvent):
-        return  # erased this moment
-    image = image_of(rows[0])
-    await fetch(
-        connection,
-        "UPDATE outbox SET payload = $2, version = $3, published_at = NULL WHERE id = $1",
-        event_id,
-        encode(replace(event, image=image)),
-        image.version,
-    )
-
-
 async def _delete_published(connection: Connection, before: datetime) -> int:
     rows = await fetch(
         connection,
-        f"""
+        """
         DELETE FROM outbox
-        WHERE id IN (SELECT id FROM outbox WHERE published_at < $1 AND NOT {_UNSETTLED} LIMIT $2)
+        WHERE id IN (SELECT id FROM outbox WHERE published_at < $1 LIMIT $2)
         RETURNING id
-        """,  # noqa: S608 - a constant of this module
+        """,
         before,
         PRUNE_ROWS,
     )

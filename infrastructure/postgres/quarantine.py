@@ -79,9 +79,13 @@ class Quarantine:
         self._new_id = new_id
 
     async def insert(self, given_up: GivenUp) -> None:
-        """Keeps an event; one that is here already gets the newer reason."""
+        """Keeps an event, in place of older ones of the kind that the consumer has given up about the same subject."""
         await self._primary.fetch(
             f"""
+            WITH older AS (
+                DELETE FROM quarantine WHERE subject_id = $3 AND consumer = $2 AND type = $4 AND id <> $1
+            )
+
             INSERT INTO quarantine ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             ON CONFLICT (id, consumer) DO UPDATE
             SET
@@ -165,7 +169,7 @@ class Quarantine:
     async def prune(self) -> int:
         """Takes out those whose work was done by other means; gives their number.
 
-        An uploaded image that was rendered or deleted meanwhile, and a deleted one whose rows are gone.
+        An uploaded image that was rendered or deleted meanwhile, and a deleted one whose row is gone.
         """
         rows = await self._primary.fetch(
             """
@@ -181,7 +185,7 @@ class Quarantine:
                     WHERE
                         images.id = quarantine.subject_id
                         AND images.deleted_at IS NULL
-                        AND blobs.state <> 'ready'
+                        AND (images.pending OR blobs.state <> 'ready')
                 ))
             RETURNING id
             """

@@ -104,6 +104,9 @@ events_consumed = Counter(
     ["consumer", "outcome"],
     registry=registry,
 )
+events_revived = Counter(
+    "events_revived_total", "Events whose work was not done in time and was asked for again.", registry=registry
+)
 quarantined_events = Gauge(
     "quarantined_events", "Events that were given up and wait for somebody.", ["consumer"], registry=registry
 )

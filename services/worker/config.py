@@ -10,8 +10,8 @@ DAY = 86_400
 class WorkerConfig(msgspec.Struct, frozen=True):
     """`derive_concurrency` is how many images are in hand at once: more than render processes, so that fetching and
     storing one image overlaps with rendering another. `keep_published` is how many seconds published
-    events stay in the outbox, for whoever wants to look. `reconcile_after` is how many seconds a published event has
-    to take effect before it is published again; for two minutes only a stream that has lost it takes it again.
+    events stay in the outbox, for whoever wants to look. `reconcile_after` is how many seconds work may wait to be
+    done before it is asked for again.
     `rerender_share` is the part of its time that a worker spends on rendering anew, one image after the other, while
     some are on the list. `keep_audit` is how many seconds entries stay in the audit log (a year), which gives up none
     before a day.

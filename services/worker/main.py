@@ -35,6 +35,7 @@ from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import open_primary
 from infrastructure.postgres.quarantine import Quarantine
+from infrastructure.postgres.reconciler import Reconciler
 from infrastructure.postgres.rerenders import Rerenders
 from infrastructure.postgres.shards import ShardList
 from infrastructure.storage.config import StorageConfig, first_map
@@ -78,6 +79,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         outbox = Outbox(primary)
         shelf = Quarantine(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        reconciler = Reconciler(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
 
         await rooms.enter_async_context(
             consume(
@@ -118,7 +120,9 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         keep = timedelta(seconds=config.keep_published)
         reconcile_after = timedelta(seconds=config.reconcile_after)
         await rooms.enter_async_context(
-            background(keep_tidying(keep, reconcile_after, outbox=outbox, shelf=shelf, clock=utc_now))
+            background(
+                keep_tidying(keep, reconcile_after, outbox=outbox, shelf=shelf, reconciler=reconciler, clock=utc_now)
+            )
         )
 
         credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)

@@ -43,13 +43,9 @@ class Outbox(Protocol):
 
 
 class OutboxKeeper(Protocol):
-    """Counts, revives and drops rows of the outbox. Raises `Unavailable`."""
+    """Counts and drops rows of the outbox. Raises `Unavailable`."""
 
     async def pending(self) -> int: ...
-
-    async def reconcile(self, after: datetime, before: datetime) -> int:
-        """Of the events published in a period, those whose work is not done are to be published again."""
-        ...
 
     async def prune(self, before: datetime) -> int: ...
 
@@ -304,3 +300,11 @@ class QuarantineKeeper(Protocol):
         ...
 
     async def prune(self) -> int: ...
+
+
+class Reconciler(Protocol):
+    """Knows what work is not done. Raises `Unavailable`."""
+
+    async def round(self, before: datetime) -> int:
+        """Of what has waited since before a time, has some asked for again; gives how much."""
+        ...

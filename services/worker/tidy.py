@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from contracts.errors import Unavailable
 from contracts.subjects import CONSUMERS
 from infrastructure.telemetry import metrics
-from services.worker.ports import Clock, OutboxKeeper, QuarantineKeeper
+from services.worker.ports import Clock, OutboxKeeper, QuarantineKeeper, Reconciler
 
 logger = logging.getLogger(__name__)
 
 EVERY = 10.0
-"""Seconds between rounds."""
-
-LONG_AGO = datetime.fromtimestamp(0, UTC)
+"""Seconds between rounds, at most."""
 
 
 async def tidy(keep_published: timedelta, *, outbox: OutboxKeeper, clock: Clock) -> None:
@@ -31,11 +29,11 @@ async def tidy_quarantine(*, shelf: QuarantineKeeper) -> None:
         metrics.quarantined_events.labels(consumer.name).set(counts.get(consumer.name, 0))
 
 
-async def reconcile(after: datetime, before: datetime, *, outbox: OutboxKeeper) -> datetime:
-    """Has events published again that came to nothing; gives where to go on, `before`. Raises `Unavailable`."""
-    if revived := await outbox.reconcile(after, before):
+async def reconcile(before: datetime, *, reconciler: Reconciler) -> None:
+    """Has work asked for again that has waited since before a time. Raises `Unavailable`."""
+    if revived := await reconciler.round(before):
+        metrics.events_revived.inc(revived)
         logger.warning("%d events came to nothing and are published again", revived)
-    return before
 
 
 async def keep_tidying(
@@ -44,15 +42,19 @@ async def keep_tidying(
     *,
     outbox: OutboxKeeper,
     shelf: QuarantineKeeper,
+    reconciler: Reconciler,
     clock: Clock,
 ) -> None:
-    """Tidies every ten seconds until cancelled; events without effect after `reconcile_after` are published again."""
-    reconciled = LONG_AGO
+    """Tidies every ten seconds until cancelled, or more often where work is soon taken for undone.
+
+    What was published stays at least until it is clear whether it came to nothing.
+    """
+    keep = max(keep_published, reconcile_after)
     while True:
         try:
-            reconciled = await reconcile(reconciled, clock() - reconcile_after, outbox=outbox)
-            await tidy(keep_published, outbox=outbox, clock=clock)
+            await reconcile(clock() - reconcile_after, reconciler=reconciler)
+            await tidy(keep, outbox=outbox, clock=clock)
             await tidy_quarantine(shelf=shelf)
         except Unavailable as error:
             logger.warning("the outbox can't be tidied: %s", error)
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(min(EVERY, reconcile_after.total_seconds() / 2))

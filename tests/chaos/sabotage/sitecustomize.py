@@ -16,17 +16,17 @@ from typing import Any
 Patch = Callable[[ModuleType], None]
 
 
-def _no_reconciler(outbox: ModuleType) -> None:
+def _no_reconciler(reconciler: ModuleType) -> None:
     """What the stream has lost is never sent again."""
 
-    async def reconcile(*_: Any) -> int:
+    async def nothing(*_: Any) -> int:
         return 0
 
-    outbox.Outbox.reconcile = reconcile
+    reconciler.Reconciler.round = nothing
 
 
 PATCHES: dict[str, dict[str, Patch]] = {
-    "reconciler": {"infrastructure.postgres.outbox": _no_reconciler},
+    "reconciler": {"infrastructure.postgres.reconciler": _no_reconciler},
 }
 
 

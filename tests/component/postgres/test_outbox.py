@@ -16,7 +16,7 @@ from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import Primary, open_primary
-from tests.component.postgres.images import RENDERED, plain_image
+from tests.component.postgres.images import plain_image
 from tests.component.postgres.proxy import Proxy
 from tests.eventually import eventually
 
@@ -283,92 +283,11 @@ async def test_pruning_deletes_what_was_published_before(ledger, outbox, psql, m
     assert await outbox.pending() == 1
 
 
-NOW = datetime.now(UTC)
-DAY = timedelta(days=1)
-
-
-async def publish_all(outbox: Outbox) -> None:
-    """Marks every event as published, now."""
-    async with outbox.claim(100) as batch:
-        await batch.mark_published([row.id for row in batch.rows])
-
-
-async def test_reconciling_revives_what_is_not_done(ledger, outbox, monkeypatch):
-    """Uploads that are not rendered and deletions that are not erased are pending again; the others are not."""
-    monkeypatch.setattr(outbox_module, "RECONCILE_ROWS", 2)
-    lost, ready, deleted, erased, other = await upload(ledger, 5)
-    await ledger.record_ready(ready.blob.id, **RENDERED)
-    for image in (deleted, erased):
-        await ledger.delete(image.id, lambda _: None)
-    await ledger.erase(erased.id, erased.blob.id, NOW)
-    await publish_all(outbox)
-    assert await outbox.reconcile(NOW - DAY, NOW - DAY / 2) == 0
-    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 3
-    async with outbox.claim(10) as batch:
-        assert {(row.subject_id, row.type) for row in batch.rows} == {
-            (lost.id, "image.uploaded.v1"),
-            (other.id, "image.uploaded.v1"),
-            (deleted.id, "image.deleted.v1"),
-        }
-
-
-async def test_an_image_that_joined_a_blob_is_reconciled_on_its_own(ledger, outbox):
-    """What became of the blob for others doesn't settle the upload of an image that still waits to hear of it."""
-    first, second = plain_image(), plain_image()
-    await ledger.insert(first, delete_token_hash=None, scope="s")
-    await ledger.record_ready(first.blob.id, **RENDERED)
-    twin = replace(second, blob=replace(second.blob, sha256=first.blob.sha256))
-    await ledger.insert(twin, delete_token_hash=None, scope="s")
-    await publish_all(outbox)
-    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 1
-    assert await claimed(outbox) == [twin.id]
-    await ledger.record_joined(twin.id)
-    await publish_all(outbox)
-    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 0
-
-
-async def test_a_deletion_is_done_when_the_row_is_gone_though_the_blob_lives_on(ledger, outbox):
-    """The blob is others' by then."""
-    first, second = plain_image(), plain_image()
-    await ledger.insert(first, delete_token_hash=None, scope="s")
-    await ledger.insert(
-        replace(second, blob=replace(second.blob, sha256=first.blob.sha256)), delete_token_hash=None, scope="s"
-    )
-    await ledger.record_ready(first.blob.id, **RENDERED)
-    await ledger.delete(first.id, lambda _: None)
-    await publish_all(outbox)
-    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 1
-    await publish_all(outbox)
-    await ledger.erase(first.id, first.blob.id, NOW)
-    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 0
-
-
-async def test_a_revived_event_tells_of_the_image_as_it_is_now(ledger, outbox):
-    """Readers believe events, so an old one must not bring old words back."""
-    (image,) = await upload(ledger)
-    changed = await ledger.update(image.id, lambda stored: replace(stored.image, filename="new.jpg"))
-    await publish_all(outbox)
-    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 1
-    async with outbox.claim(10) as batch:
-        (row,) = batch.rows
-    event = decode(row.payload)
-    assert (row.type, row.id, row.version) == ("image.uploaded.v1", event.id, 2)
-    assert event.image == changed.image
-
-
-async def test_pruning_spares_what_is_not_done(ledger, outbox):
-    """Without its event nobody would ever do it."""
-    await upload(ledger)
-    await publish_all(outbox)
-    assert await outbox.prune(NOW + DAY) == 0
-    assert await outbox.reconcile(NOW - DAY, NOW + DAY) == 1
-
-
 async def test_deleted_images_keep_their_events(ledger, outbox):
     """An event waits to be published even when the rows it tells of are gone."""
     (image,) = await upload(ledger)
     await ledger.delete(image.id, lambda _: None)
-    await ledger.erase(image.id, image.blob.id, NOW)
+    await ledger.erase(image.id, image.blob.id, datetime.now(UTC))
     assert await claimed(outbox) == [image.id, image.id]
 
 

@@ -42,6 +42,15 @@ async def test_what_was_given_up_is_kept_once(shelf):
     assert await shelf.find(uuid4()) == ()
 
 
+async def test_the_same_work_is_kept_once(shelf):
+    """However often it was said again that it is to be done."""
+    image = plain_image()
+    await keep(shelf, image)
+    newest = await keep(shelf, image)
+    other = await keep(shelf, image, ImageDeleted, consumer="erase")
+    assert [row.id for row in await shelf.select()] == [other.id, newest.id]
+
+
 async def test_they_can_be_told_apart(shelf):
     """By subject and by consumer, and be counted."""
     one, two = plain_image(), plain_image()
@@ -57,7 +66,7 @@ async def test_a_replay_is_a_new_event_about_the_image_as_it_is_now(shelf, ledge
     """So the stream can't take it for one it knows, and readers are told nothing old."""
     image = await upload(ledger)
     event = await keep(shelf, image)
-    await ledger.record_failed(image.blob.id, Failure("PROCESSING_FAILED", "No luck."))
+    await ledger.record_failed(image.blob.id, Failure("PROCESSING_FAILED", "No luck."), for_good=False)
     assert await shelf.replay(event.id) is Replayed.SENT
     assert await shelf.select() == ()
     told = decode((await outbox.peek(10))[-1].payload)
@@ -99,7 +108,7 @@ async def test_what_was_done_by_other_means_is_let_go(shelf, ledger):
     """Rendered or deleted after all, or erased; what is still to be done stays."""
     done, open_, deleted = [await upload(ledger) for _ in range(3)]
     await ledger.record_ready(done.blob.id, **RENDERED)
-    await ledger.record_failed(open_.blob.id, Failure("PROCESSING_FAILED", "No luck."))
+    await ledger.record_failed(open_.blob.id, Failure("PROCESSING_FAILED", "No luck."), for_good=False)
     gone = (await ledger.delete(deleted.id, lambda _: None)).image
     await keep(shelf, done)
     await keep(shelf, deleted)

@@ -3,6 +3,7 @@
 import re
 
 from services.worker.main import open_app
+from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, objects, rows, upload
 from tests.eventually import eventually
 from tests.pictures import jpeg, png_with_transparency, undecodable_png
@@ -86,19 +87,21 @@ async def publish_to_nobody(database) -> None:
 
 
 async def test_an_upload_that_the_stream_lost_is_rendered(serve, write, database):
-    """Its blob is still `processing` long after the event was published, so the event is published again."""
+    """Its blob is still `processing` long after the event was published, so it is asked for again."""
     await upload(write, jpeg())
     await publish_to_nobody(database)
-    await serve(open_app, CHITRAM_RENDER_PROCESSES="1")
+    await serve(open_app, CHITRAM_RENDER_PROCESSES="1", CHITRAM_RECONCILE_AFTER="1")
     await becomes_ready(database)
 
 
-async def test_a_deletion_that_the_stream_lost_is_carried_out(serve, write, storage, database):
-    """Its rows are still there long after the event was published, so the event is published again."""
+async def test_a_deletion_that_the_stream_lost_is_carried_out(serve, server_environment, storage, database):
+    """Its rows are still there long after the event was published, so it is asked for again."""
+    write = await serve(open_write, CHITRAM_NATS_SERVERS="nats://127.0.0.1:1", CHITRAM_LEASE="0.2")
     view = await upload(write, jpeg())
     await write.delete(f"{IMAGES}/{view['id']}", headers={"x-delete-token": view["delete_token"]})
     await publish_to_nobody(database)
-    await serve(open_app, CHITRAM_RENDER_PROCESSES="1", CHITRAM_ERASE_GRACE="0")
+    lost = {"CHITRAM_NATS_SERVERS": server_environment["CHITRAM_NATS_SERVERS"], "CHITRAM_RECONCILE_AFTER": "1"}
+    await serve(open_app, CHITRAM_RENDER_PROCESSES="1", CHITRAM_ERASE_GRACE="0", **lost)
 
     async def nothing_is_left() -> None:
         assert await objects(storage) == {}
