@@ -15,6 +15,7 @@ from infrastructure.storage.config import StorageConfig
 from infrastructure.telemetry.config import TelemetryConfig
 from services.read.config import ReadConfig
 from services.shared.bounds import Bounds
+from services.shared.cross_origin import CrossOriginConfig
 from services.shared.rates import RateConfig
 from services.shared.secret_keys import SecretsConfig
 from services.worker.config import WorkerConfig
@@ -23,7 +24,7 @@ from services.write.config import AccountsConfig, GateConfig, WriteConfig
 CONFIGS: tuple[type[msgspec.Struct], ...] = (
     *(WriteConfig, GateConfig, RateConfig, AccountsConfig, PasswordConfig, ReadConfig, WorkerConfig),
     *(ImagingLimits, FenceConfig, TelemetryConfig),
-    *(SecretsConfig, Bounds, PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
+    *(SecretsConfig, CrossOriginConfig, Bounds, PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
 )
 
 

@@ -39,6 +39,13 @@ PROBLEMS = (
     Problem(505, errors.InvalidRequest.code, "The request's version of HTTP is not known."),
 )
 
+_SAFETY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
 OWN_STATUSES = {494: 431}
 """nginx's private numbers for what HTTP has a status for; 494 is a header that is too long."""
 
@@ -70,7 +77,7 @@ def _location(problem: Problem, max_file_size: int) -> list[str]:
         "details": details,
         "request_id": "$chitram_request_id",
     }
-    common = (("X-Request-ID", "$chitram_request_id"), ("X-Content-Type-Options", "nosniff"))
+    common = (("X-Request-ID", "$chitram_request_id"), *_SAFETY)
     headers = problem.headers if problem.status in _AFTER_HEADERS else (*common, *problem.headers)
     text = json.dumps(document, ensure_ascii=False).replace("'", "\\u0027")  # nginx ends the word at an apostrophe
     return [

@@ -20,6 +20,9 @@ _BYTE_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "\"default-src 'none'; sandbox\""),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Access-Control-Allow-Origin", "$chitram_allow_origin"),
+    ("Access-Control-Expose-Headers", "$chitram_expose_headers"),
     ("ETag", "$chitram_etag"),
     ("Last-Modified", "$chitram_last_modified"),
     ("Vary", "$chitram_vary"),
@@ -44,12 +47,22 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 3
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """How much one address may ask of the gateway: `requests` a second, for a while twice as many, over `connections`.
+
+    Coarse: it keeps floods away from the services, which know their callers and count exactly.
+    """
+
+    requests: int = 100
+    connections: int = 100
+
+
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """One nginx: where it listens and whom it speaks to.
 
     `read` and `write` are `host:port`. `max_file_size` is in bytes. `state` is a directory for its own files, `cache`
     one for objects, up to `cache_size` (`1g`). With a `resolver` (Docker's is 127.0.0.11) names of services are looked
-    up again every second. `patience` is how long it bears with services.
+    up again every second. `patience` is how long it bears with services. Without a `pace` nobody is held up here.
     """
 
     listen: str
@@ -64,6 +77,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     open_files: int = 8192
     resolver: str | None = None
     patience: Patience = Patience()
+    pace: Pace | None = None
 
 
 def render(gateway: Gateway) -> str:
@@ -83,6 +97,8 @@ def render(gateway: Gateway) -> str:
         "write_servers": _lines(8, _servers(gateway.write, gateway)),
         "any_read_servers": _lines(8, _servers(gateway.read, gateway, remember=False)),
         "any_write_servers": _lines(8, _servers(gateway.write, gateway, remember=False)),
+        "pace_zones": _lines(4, _pace_zones(gateway.pace)),
+        "pace": _lines(8, _pace(gateway.pace)),
         "connect_timeout": gateway.patience.connect,
         "idle": gateway.patience.idle,
         "tries": str(gateway.patience.tries),
@@ -96,6 +112,26 @@ def render(gateway: Gateway) -> str:
         "problem_locations": _lines(8, problems.locations(gateway.max_file_size)),
     }
     return re.sub(r"@\{(\w+)\}", lambda found: values[found[1]], TEMPLATE.read_text())
+
+
+def _pace_zones(pace: Pace | None) -> list[str]:
+    if pace is None:
+        return []
+    return [
+        f"limit_req_zone $binary_remote_addr zone=requests:10m rate={pace.requests}r/s;",
+        "limit_conn_zone $binary_remote_addr zone=connections:10m;",
+    ]
+
+
+def _pace(pace: Pace | None) -> list[str]:
+    if pace is None:
+        return []
+    return [
+        f"limit_req zone=requests burst={2 * pace.requests} nodelay;",
+        "limit_req_status 429;",
+        f"limit_conn connections {pace.connections};",
+        "limit_conn_status 429;",
+    ]
 
 
 def _servers(addresses: tuple[str, ...], gateway: Gateway, *, remember: bool = True) -> list[str]:

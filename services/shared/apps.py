@@ -8,6 +8,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
+from infrastructure import env
+from services.shared.cross_origin import CrossOrigin, CrossOriginConfig
 from services.shared.observing import Observed
 from services.shared.problems import answer_exception
 
@@ -42,5 +44,10 @@ def litestar_app(routes: Sequence[BaseRouteHandler]) -> Litestar:
 
 
 def observed_app(routes: Sequence[BaseRouteHandler]) -> ASGIApp:
-    """What a service serves: the application, each request identified and measured."""
-    return Observed(litestar_app(routes))
+    """What a service serves: the application, each request identified and measured.
+
+    Pages of other origins may use it as the environment says. Raises `ConfigError`.
+    """
+    app = litestar_app(routes)
+    config = env.read(CrossOriginConfig)
+    return Observed(CrossOrigin(app, config) if config.origins else app)

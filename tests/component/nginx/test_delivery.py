@@ -36,6 +36,7 @@ async def test_bytes_arrive_with_the_headers_of_the_read_service(scene, delivere
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; sandbox",
         "cross-origin-resource-policy": "cross-origin",
+        "referrer-policy": "no-referrer",
     }
 
 
