@@ -20,9 +20,15 @@ class PrimaryConfig(Struct, frozen=True, kw_only=True):
     `primary` may list several hosts, `postgresql://user:password@a:5432,b:5432/chitram`: whichever of
     them accepts writes is used, so a promotion is followed. A claim or another transaction whose
     process has stopped between two statements is undone after `idle_transaction_timeout`.
+
+    Behind a pooler that lends its connections for one transaction at a time, `direct` names the servers themselves, for
+    what belongs to a session (LISTEN), and no statement stays `prepared`. The pooler must set the deadlines then,
+    because it does not pass on what a session asks for when it begins.
     """
 
     primary: str = field(name="CHITRAM_POSTGRES_PRIMARY")
+    direct: str = field(name="CHITRAM_POSTGRES_DIRECT", default="")
+    prepared: bool = field(name="CHITRAM_POSTGRES_PREPARED", default=True)
     pool_size: Annotated[int, Meta(ge=2)] = field(name="CHITRAM_POSTGRES_POOL_SIZE", default=10)
     connect_timeout: Seconds = field(name="CHITRAM_POSTGRES_CONNECT_TIMEOUT", default=1.0)
     lock_timeout: Seconds = field(name="CHITRAM_POSTGRES_LOCK_TIMEOUT", default=2.0)
@@ -32,6 +38,8 @@ class PrimaryConfig(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuses what no connection could be made with."""
         _check("CHITRAM_POSTGRES_PRIMARY", self.primary)
+        if self.direct:
+            _check("CHITRAM_POSTGRES_DIRECT", self.direct)
         if not self.lock_timeout < self.statement_timeout:
             message = "CHITRAM_POSTGRES_LOCK_TIMEOUT: must be shorter than CHITRAM_POSTGRES_STATEMENT_TIMEOUT"
             raise ValueError(message)

@@ -78,7 +78,7 @@ class Outbox:
     async def listen(self, wake: Callable[[], None]) -> None:
         """Calls `wake` when events are written, and after each interruption in which one may have been missed.
 
-        Runs until cancelled, on one connection of the pool, and finds the server again when it is restarted
+        Runs until cancelled, on a connection whose session is its own, and finds the server again when it is restarted
         or another one takes its place. Nothing is promised about the number of calls, so `wake` should only set a flag.
         """
         failing = False
@@ -94,7 +94,7 @@ class Outbox:
 
     async def _listen_once(self, wake: Callable[[], None]) -> None:
         """Listens until the connection is lost."""
-        async with self._primary.borrow() as connection:
+        async with self._primary.session() as connection:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())
             try:

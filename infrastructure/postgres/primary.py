@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import asyncpg
 
@@ -21,7 +21,7 @@ from infrastructure.postgres.connection import (
     server_settings,
     terminate,
 )
-from infrastructure.postgres.errors import DRIVER_ERRORS, NoAnswer, NotReady, Undone, translate
+from infrastructure.postgres.errors import DRIVER_ERRORS, NoAnswer, NotReady, Undone, Unreachable, translate
 from infrastructure.postgres.hosts import each_host
 from infrastructure.postgres.pool import Pool, borrow, close_pool, in_use, open_pool, prove_schema
 from infrastructure.telemetry import metrics
@@ -38,7 +38,24 @@ logger = logging.getLogger(__name__)
 async def open_primary(config: PrimaryConfig) -> AsyncIterator["Primary"]:
     """A pool on the server that takes writes. Raises NotReady when there is none or its schema is too old."""
     hosts = each_host(config.primary)
-    connector = Connector(
+    connector = _connector(hosts, config)
+    direct = _connector(each_host(config.direct), config) if config.direct else None
+    try:
+        pool = await open_pool(connector, config.pool_size)
+    except DRIVER_ERRORS as error:
+        raise NotReady(f"No Postgres server takes writes: {error}") from error
+    # A connection may have to be looked for at every host before one answers.
+    primary = Primary(pool, wait=config.connect_timeout * len(hosts) + 1.0, direct=direct)
+    metrics.db_connections_active.labels("primary").set_function(lambda: primary.connections_in_use)
+    try:
+        await prove_schema(primary.fetch)
+        yield primary
+    finally:
+        await close_pool(pool)
+
+
+def _connector(hosts: tuple[str, ...], config: PrimaryConfig) -> Connector:
+    return Connector(
         hosts,
         timeout=config.connect_timeout,
         command_timeout=config.statement_timeout + GRACE,
@@ -50,19 +67,8 @@ async def open_primary(config: PrimaryConfig) -> AsyncIterator["Primary"]:
                 "idle_in_transaction_session_timeout": config.idle_transaction_timeout,
             }
         ),
+        **({} if config.prepared else {"statement_cache_size": 0}),
     )
-    try:
-        pool = await open_pool(connector, config.pool_size)
-    except DRIVER_ERRORS as error:
-        raise NotReady(f"No Postgres server takes writes: {error}") from error
-    # A connection may have to be looked for at every host before one answers.
-    primary = Primary(pool, wait=config.connect_timeout * len(hosts) + 1.0)
-    metrics.db_connections_active.labels("primary").set_function(lambda: primary.connections_in_use)
-    try:
-        await prove_schema(primary.fetch)
-        yield primary
-    finally:
-        await close_pool(pool)
 
 
 async def check_primary(address: str) -> None:
@@ -83,10 +89,11 @@ class Primary:
     OutcomeUnknown when a commit was sent and no answer came.
     """
 
-    def __init__(self, pool: Pool, *, wait: float) -> None:
-        """`wait` is how many seconds a caller may stand in line for a connection."""
+    def __init__(self, pool: Pool, *, wait: float, direct: Connector | None = None) -> None:
+        """`wait` is how many seconds a caller may stand in line for a connection; `direct` leads past a pooler."""
         self._pool = pool
         self._wait = wait
+        self._direct = direct
 
     @property
     def connections_in_use(self) -> int:
@@ -96,6 +103,25 @@ class Primary:
     def borrow(self) -> contextlib.AbstractAsyncContextManager[Connection]:
         """A connection for a while. Raises Unavailable when none can be had."""
         return borrow(self._pool, self._wait)
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[Connection]:
+        """A connection to the server itself that keeps its session, past a pooler if there is one.
+
+        Raises Unavailable when none can be had.
+        """
+        if self._direct is None:
+            async with self.borrow() as connection:
+                yield connection
+            return
+        try:
+            alone = cast("Connection", await self._direct())
+        except DRIVER_ERRORS as error:
+            raise Unreachable from error
+        try:
+            yield alone
+        finally:
+            terminate(alone)
 
     async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """Runs one statement by itself."""

@@ -36,7 +36,12 @@ class Compose:
 
     def __call__(self, *arguments: str) -> str:
         """Runs a command of `docker compose` that has to succeed and gives what it says."""
-        return self.run("docker", "compose", *self.options, *arguments)
+        words = ("docker", "compose", *self.options)
+        try:
+            return self.run(*words, *arguments)
+        except AssertionError as error:
+            error.add_note(self.run(*words, "logs", "--tail", "12"))
+            raise
 
     def run(self, *words: str) -> str:
         """Runs a command that has to succeed and gives what it says."""

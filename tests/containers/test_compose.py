@@ -1,0 +1,164 @@
+"""The stack of `docker-compose.yml`, in the order in which an operator would meet it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import httpx
+
+from tests.containers.compose import ROOT, Compose, docker
+from tests.containers.traffic import Traffic
+from tests.eventually import eventually
+from tests.pictures import jpeg
+from tests.system.load import everything_is_kept
+
+OURS = {"read", "write", "worker"}
+SERVERS = ("nginx", "valkey", "nats", "seaweedfs", "postgres-replica-1", "postgres-primary")
+ONCE = {"configure", "migrate", "buckets"}
+
+
+def service_of(container: dict) -> str:
+    return container["Config"]["Labels"]["com.docker.compose.service"]
+
+
+def test_everything_runs_and_is_well(compose):
+    """Three read services, one of each other kind; what runs once has ended well; /health names no trouble."""
+    containers = compose.containers()
+    running = Counter(service_of(one) for one in containers if one["State"]["Status"] == "running")
+    assert running["read"] == 3
+    assert set(running) & ONCE == set()
+    assert {one["State"]["Health"]["Status"] for one in containers if service_of(one) in running} == {"healthy"}
+    assert {one["State"]["ExitCode"] for one in containers if service_of(one) in ONCE} == {0}
+    assert httpx.get(f"{compose.url}/health", timeout=30).json()["status"] == "ok"
+
+
+def test_nothing_but_the_gateway_can_be_reached_from_outside(compose):
+    """One published port, and a network without a way out for everything else."""
+    published = {}
+    for container in compose.containers():
+        bindings = container["HostConfig"]["PortBindings"] or {}
+        published |= {service_of(container): bindings} if bindings else {}
+        networks = {name.rpartition("_")[2] for name in container["NetworkSettings"]["Networks"]}
+        assert networks == ({"inside", "outside"} if service_of(container) == "nginx" else {"inside"})
+    assert set(published) == {"nginx"}
+    (inside,) = docker("network", "inspect", "--format", "{{.Internal}}", f"{compose.project}_inside").split()
+    assert inside == "true"
+
+
+def test_no_container_can_do_more_than_it_must(compose):
+    """Read-only files, no capabilities, no new privileges, bounded memory; our own services are nobody."""
+    for container in compose.containers():
+        host, name = container["HostConfig"], service_of(container)
+        assert host["ReadonlyRootfs"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], name
+        if name in OURS | ONCE:
+            assert container["Config"]["User"] == "10001:10001", name
+        if name not in ONCE:
+            assert host["Memory"] > 0, name
+
+
+def test_no_secret_stands_in_the_files_nor_in_an_environment(compose):
+    """Passwords are in the volume only: a container's description, which tools like to show, tells none."""
+    secrets = compose("exec", "-T", "write", "sh", "-c", "cat /run/secrets/*")
+    words = set(re.findall(r"[0-9a-f]{32}", secrets))
+    assert len(words) >= 5
+    described = "".join(str(container["Config"]) for container in compose.containers())
+    assert not {word for word in words if word in described}
+
+
+def test_the_lines_of_the_readme_work(compose, tmp_path):
+    """Upload, look, change and delete, as they stand there."""
+    readme = (ROOT / "README.md").read_text()
+    (lines,) = re.findall(r"```sh\n(API=.*?)```", readme, re.DOTALL)
+    (tmp_path / "photo.jpg").write_bytes(jpeg(1200, 900))
+    script = lines.replace("http://127.0.0.1:8080", compose.url)
+    done = subprocess.run(
+        ("bash", "-euo", "pipefail", "-c", script),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "copy.jpg").read_bytes() == (tmp_path / "photo.jpg").read_bytes()
+    assert '"code":"IMAGE_NOT_FOUND"' in done.stdout
+
+
+def test_the_system_tests_hold_for_it(compose):
+    """What is promised to users is the same, whatever the system runs on."""
+    done = subprocess.run(
+        (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/system"),
+        cwd=ROOT,
+        env=os.environ | {"CHITRAM_TEST_URL": compose.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert re.search(r"\d\d passed", done.stdout), done.stdout[-500:]
+
+
+async def test_more_and_fewer_read_services_cost_no_request(compose):
+    """Five, two and three of them while people look, upload, change and delete."""
+    traffic = Traffic(compose.url)
+    with traffic.running():
+        for count in (5, 2, 3):
+            compose("up", "--detach", "--no-recreate", "--scale", f"read={count}")
+            assert len(compose.containers("read")) == count
+            await goes_on(traffic)
+    assert traffic.lost == []
+
+
+async def test_a_rolling_update_costs_no_request(compose):
+    """Every container of our services is replaced, one after another, under load."""
+    before = {one["Id"] for one in compose.containers(*OURS)}
+    compose.environment |= {"BUILD": "no", "FORCE": "yes"}
+    traffic = Traffic(compose.url)
+    with traffic.running():
+        compose.run("deploy/rolling-update")
+        await goes_on(traffic)
+    assert traffic.lost == []
+    after = {one["Id"] for one in compose.containers(*OURS)}
+    assert len(after) == len(before)
+    assert not before & after
+
+
+async def test_whatever_dies_comes_back_without_a_hand_on_it(compose):
+    """The first process of each container is killed in turn: it returns, and nothing acknowledged is lost."""
+    traffic = Traffic(compose.url)
+    with traffic.running():
+        for service in (
+            *sorted(OURS),
+            "nginx",
+            "valkey",
+            "nats",
+            "seaweedfs",
+            "postgres-replica-1",
+            "postgres-primary",
+        ):
+            killed = compose.kill(service)
+            await eventually(lambda killed=killed: is_back(compose, killed), within=120)
+            await goes_on(traffic)
+    await eventually(lambda: everything_is_kept(compose.url, traffic.acknowledged), within=120)
+
+
+def is_back(compose: Compose, container: str) -> None:
+    (now,) = [one for one in compose.containers() if one["Id"] == container]
+    assert now["RestartCount"] > 0
+    assert now["State"]["Health"]["Status"] == "healthy"
+
+
+async def goes_on(traffic: Traffic) -> None:
+    """Returns when people have been served some more since now."""
+    answered, uploaded = traffic.answered, len(traffic.acknowledged)
+
+    def more() -> None:
+        assert traffic.answered > answered + 100
+        assert len(traffic.acknowledged) > uploaded + 3
+
+    await eventually(more, within=120)
