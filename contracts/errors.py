@@ -11,6 +11,7 @@
     │   ├── Forbidden            DeleteTokenRequired · InvalidDeleteToken
     │   ├── EmailExists
     │   ├── RateLimitExceeded    it can be done later
+    │   ├── IdempotencyKeyReused
     │   └── VersionConflict
     ├── Unavailable              a part we need is not there; trying again later may work
     │   ├── OutcomeUnknown       it may or may not have been done
@@ -165,6 +166,11 @@ class RateLimitExceeded(Refused):
         self.retry_after = retry_after
         self.limit = limit
         self.reset_after = reset_after
+
+
+class IdempotencyKeyReused(Refused):
+    code = "IDEMPOTENCY_KEY_REUSED"
+    sentence = "This Idempotency-Key was used for another upload. Send a new key with a new upload."
 
 
 class VersionConflict(Refused):

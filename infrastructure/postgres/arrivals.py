@@ -6,11 +6,18 @@ the clock whether his bytes were here before.
 
 from typing import NamedTuple
 
+import asyncpg
+
 from contracts.events import ImageUploaded
 from contracts.images import Blob, Image
 from infrastructure.postgres.events import event_values
+from infrastructure.postgres.idempotency import CONSTRAINT, Once
 from infrastructure.postgres.primary import Primary
 from infrastructure.postgres.rows import blob_of, json_text
+
+
+class KeyTaken(Exception):
+    """The key that an upload was sent with was written meanwhile; nothing was done."""
 
 
 async def select_same(primary: Primary, sha256: str, scope: str) -> Blob | None:
@@ -28,28 +35,37 @@ async def select_same(primary: Primary, sha256: str, scope: str) -> Blob | None:
 
 
 class Arrival(NamedTuple):
-    """What comes in: the event with the image, and what is not to be told. `entry` is a row of the audit log."""
+    """What comes in: the event with the image, and what is not to be told.
+
+    `entry` is a row of the audit log, `once` what is kept of an upload that may be sent again.
+    """
 
     event: ImageUploaded
     delete_token_hash: bytes | None
     scope: str | None
     entry: tuple[object, ...]
+    once: Once | None
 
     @property
     def values(self) -> tuple[object, ...]:
         """The arguments of `_INSERT_IMAGE`."""
-        return (*_image_values(self.event.image, self.delete_token_hash), *event_values(self.event), *self.entry)
+        key = (self.once.key, self.once.request, self.once.salt) if self.once else (None, None, None)
+        return (*_image_values(self.event.image, self.delete_token_hash), *event_values(self.event), *self.entry, *key)
 
 
 async def insert_with_blob(primary: Primary, arrival: Arrival) -> str | None:
-    """Stores image, blob, event and entry; gives a WAL position, or None when the scope has a blob with these bytes."""
+    """Stores image, blob, event and entry; gives a WAL position, or None when the scope has a blob with these bytes.
+
+    Raises KeyTaken, as `insert_beside` does.
+    """
     blob = arrival.event.image.blob
-    inserted, lsn = await primary.write(
+    return await _insert(
+        primary,
         f"""
         WITH blob AS (
             INSERT INTO blobs
                 (id, sha256, size, content_type, width, height, frames, placement, scope, state, created_at)
-            VALUES ($33, $34, $5, $4, $35, $36, $37, $38, $39, 'processing', $14)
+            VALUES ($36, $37, $5, $4, $38, $39, $40, $41, $42, 'processing', $14)
             ON CONFLICT (sha256, scope) WHERE scope IS NOT NULL DO NOTHING
             RETURNING id
         ),
@@ -64,7 +80,6 @@ async def insert_with_blob(primary: Primary, arrival: Arrival) -> str | None:
         blob.placement,
         arrival.scope,
     )
-    return lsn if inserted else None
 
 
 async def insert_beside(primary: Primary, arrival: Arrival, spare: Blob) -> str | None:
@@ -74,17 +89,18 @@ async def insert_beside(primary: Primary, arrival: Arrival, spare: Blob) -> str 
     changes its placement, locks it for update: then this waits and looks again, and what the event says is true.
     """
     blob = arrival.event.image.blob
-    inserted, lsn = await primary.write(
+    return await _insert(
+        primary,
         f"""
         WITH blob AS (
             SELECT id FROM blobs
-            WHERE id = $33 AND scope = $34 AND placement = $35
+            WHERE id = $36 AND scope = $37 AND placement = $38
             FOR KEY SHARE
         ),
 
         given_up AS (
             INSERT INTO discarded (key, shard, not_before)
-            SELECT $36, spare.shard, $14 FROM blob, unnest($37::text[]) AS spare (shard)
+            SELECT $39, spare.shard, $14 FROM blob, unnest($40::text[]) AS spare (shard)
         ),
         {_INSERT_IMAGE}
         """,  # noqa: S608 - a constant of this module
@@ -95,6 +111,15 @@ async def insert_beside(primary: Primary, arrival: Arrival, spare: Blob) -> str 
         spare.key,
         spare.placement,
     )
+
+
+async def _insert(primary: Primary, statement: str, *arguments: object) -> str | None:
+    try:
+        inserted, lsn = await primary.write(statement, *arguments)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == CONSTRAINT:
+            raise KeyTaken from None
+        raise
     return lsn if inserted else None
 
 
@@ -112,13 +137,20 @@ entry AS (
         id, recorded_at, actor, actor_user_id, address, action, image_id, user_id, details, request_id
     )
     SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31, $32 FROM blob
+),
+
+once AS (
+    INSERT INTO idempotency_keys (key, request, salt, answer, created_at)
+    SELECT $33, $34, $35, $21, $14 FROM blob WHERE $33::bytea IS NOT NULL
 )
 
 INSERT INTO outbox (id, subject_id, version, type, payload, created_at)
 SELECT $17, $18, $19, $20, $21, $22 FROM blob
 RETURNING id
 """
-"""Arguments 1 to 16 are the image's, 17 to 22 the event's, 23 to 32 those of the entry in the audit log."""
+"""Arguments 1 to 16 are the image's, 17 to 22 the event's, 23 to 32 those of the entry in the audit log, and 33 to 35
+those of the key that the upload was sent with.
+"""
 
 
 def _image_values(image: Image, delete_token_hash: bytes | None) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ from infrastructure.postgres.blobs import Progress
 from infrastructure.postgres.connection import Connection, fetch
 from infrastructure.postgres.discarded import Copy, insert_discarded
 from infrastructure.postgres.events import insert_event
+from infrastructure.postgres.idempotency import Earlier, Once, select_earlier
 from infrastructure.postgres.primary import Primary
 from infrastructure.postgres.rows import SELECT_IMAGES, image_of, json_text
 
@@ -62,6 +63,10 @@ class Ledger:
         """The blob with these bytes that images of this scope share; None when there is none, or no scope."""
         return None if scope is None else await arrivals.select_same(self._primary, sha256, scope)
 
+    async def select_earlier(self, key: bytes) -> Earlier | None:
+        """The upload that was committed under an idempotency key, if there was one."""
+        return await select_earlier(self._primary, key)
+
     async def insert(
         self,
         image: Image,
@@ -70,22 +75,29 @@ class Ledger:
         scope: str | None = None,
         same: Blob | None = None,
         by: Principal = SYSTEM,
-    ) -> Committed:
+        once: Once | None = None,
+    ) -> Committed | None:
         """Stores a new image with its new blob, or beside others that have the same bytes. Says ImageUploaded.
 
         Within a scope the same bytes are stored once: `same` is the blob that was found with them, if one was. When the
         image gets a blob that is there, its own one's objects are given up. The image is what the caller is shown:
-        nothing in it tells of the others. Raises Unavailable when blobs come and go faster than they can be caught.
+        nothing in it tells of the others. Where an upload was committed under the key of `once`, nothing is stored, the
+        objects are given up and None is given. Raises Unavailable when blobs come and go too fast to be caught.
         """
         for _ in range(ATTEMPTS):
             event = ImageUploaded(self._new_id(), self._clock(), replace(image, blob=same) if same else image)
             deed = Deed(action="image.uploaded", image_id=image.id, user_id=image.owner_id)
             entry = deed_values(self._new_id(), event.occurred_at, by, deed)
-            arrival = Arrival(event, delete_token_hash, scope, entry)
-            if same:
-                lsn = await arrivals.insert_beside(self._primary, arrival, image.blob)
-            else:
-                lsn = await arrivals.insert_with_blob(self._primary, arrival)
+            arrival = Arrival(event, delete_token_hash, scope, entry, once)
+            try:
+                if same:
+                    lsn = await arrivals.insert_beside(self._primary, arrival, image.blob)
+                else:
+                    lsn = await arrivals.insert_with_blob(self._primary, arrival)
+            except arrivals.KeyTaken:
+                async with self._primary.transaction() as connection:
+                    await insert_discarded(connection, copies_of(image.blob), image.created_at)
+                return None
             if lsn:
                 return Committed(event.image, lsn, event)
             same = await self.select_same(image.blob.sha256, scope)

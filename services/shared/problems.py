@@ -25,6 +25,7 @@ STATUSES: dict[type[errors.ChitramError], int] = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.EmailExists: 409,
+    errors.IdempotencyKeyReused: 409,
     errors.RateLimitExceeded: 429,
     errors.VersionConflict: 412,
     errors.Unavailable: 503,

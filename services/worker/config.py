@@ -16,6 +16,7 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     some are on the list. `keep_audit` is how many seconds entries stay in the audit log (a year), which gives up none
     before a day.
     `erase_grace` is how many seconds the objects of an image stay after it was erased.
+    `keep_keys` is how many seconds an upload can be sent again under its Idempotency-Key.
     """
 
     derive_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_DERIVE_CONCURRENCY", default=4)
@@ -27,3 +28,4 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     )
     keep_audit: Annotated[int, msgspec.Meta(gt=DAY)] = msgspec.field(name="CHITRAM_AUDIT_KEEP", default=365 * DAY)
     erase_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_ERASE_GRACE", default=5)
+    keep_keys: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_IDEMPOTENCY_KEEP", default=86_400)

@@ -10,8 +10,11 @@ from services.worker.ports import Clock, DueCopies, Objects
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 100
 """Copies claimed at once: enough to share a transaction, few enough to be deleted well within its time-outs."""
+
+AT_ONCE = 8
+"""Objects deleted at the same time: nobody waits for them, and a shard that gets more than it can take looks broken."""
 
 EVERY = 1.0
 """Seconds between looks at what is due."""
@@ -30,17 +33,28 @@ async def discard(*, discarded: DueCopies, objects: Objects, clock: Clock) -> in
         placements: dict[str, list[str]] = {}
         for key, shard in batch.copies:
             placements.setdefault(key, []).append(shard)
-        results = await asyncio.gather(
-            *(objects.delete(key, tuple(shards)) for key, shards in placements.items()), return_exceptions=True
-        )
+        failed = await _delete(placements, objects)
         await failpoint("erase.before_row")
-        failed = {key for key, result in zip(placements, results, strict=True) if result is not None}
         await batch.forget([copy for copy in batch.copies if copy[0] not in failed])
         await batch.postpone([copy for copy in batch.copies if copy[0] in failed], clock() + LATER)
-    for result in results:
-        if result is not None and not isinstance(result, Unavailable):
-            raise result
     return len(batch.copies)
+
+
+async def _delete(placements: dict[str, list[str]], objects: Objects) -> set[str]:
+    """Deletes objects from the shards that are named with them; gives the keys of those that could not be."""
+    turn = asyncio.Semaphore(AT_ONCE)
+    failed = set()
+
+    async def delete(key: str, shards: list[str]) -> None:
+        async with turn:
+            try:
+                await objects.delete(key, tuple(shards))
+            except Unavailable as error:
+                logger.warning("%s is not deleted yet: %s", key, error)
+                failed.add(key)
+
+    await asyncio.gather(*(delete(key, shards) for key, shards in placements.items()))
+    return failed
 
 
 async def keep_discarding(*, discarded: DueCopies, objects: Objects, clock: Clock) -> None:

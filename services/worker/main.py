@@ -31,6 +31,7 @@ from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.discarded import Discarded
+from infrastructure.postgres.idempotency import IdempotencyKeys
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import open_primary
@@ -50,6 +51,7 @@ from services.worker.config import WorkerConfig
 from services.worker.derive import OneAtATime, derive, give_up
 from services.worker.discard import keep_discarding
 from services.worker.erase import erase, leave_behind
+from services.worker.forget_keys import keep_forgetting_keys
 from services.worker.ports import OutboxRow, Publish, Render
 from services.worker.quarantine import quarantine
 from services.worker.relay import keep_relaying
@@ -116,6 +118,10 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=_publisher(nats))))
         await rooms.enter_async_context(
             background(keep_discarding(discarded=Discarded(primary), objects=storage.objects, clock=utc_now))
+        )
+        keep_keys = timedelta(seconds=config.keep_keys)
+        await rooms.enter_async_context(
+            background(keep_forgetting_keys(keep_keys, keys=IdempotencyKeys(primary), clock=utc_now))
         )
         keep = timedelta(seconds=config.keep_published)
         reconcile_after = timedelta(seconds=config.reconcile_after)

@@ -192,6 +192,12 @@ class Due(Protocol):
     async def postpone(self, copies: Iterable[tuple[str, str]], not_before: datetime) -> None: ...
 
 
+class IdempotencyKeys(Protocol):
+    """Keys of uploads that may be sent again. Raises `Unavailable`."""
+
+    async def prune(self, before: datetime) -> int: ...
+
+
 class DueCopies(Protocol):
     """Copies that were given up, as they fall due. Raises `Unavailable`."""
 

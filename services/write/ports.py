@@ -96,6 +96,30 @@ class Committed(Protocol):
     def event(self) -> Event: ...
 
 
+class Once(Protocol):
+    """An upload that may be sent again, as it is stored: hashes of its key and of what it asks for, and a salt."""
+
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def request(self) -> bytes: ...
+    @property
+    def salt(self) -> bytes | None: ...
+
+
+class Earlier(Protocol):
+    """An upload that was committed under a key: what it asked for, the image it was answered with, and its salt."""
+
+    @property
+    def request(self) -> bytes: ...
+    @property
+    def image(self) -> Image: ...
+    @property
+    def salt(self) -> bytes | None: ...
+    @property
+    def lsn(self) -> str: ...
+
+
 class Ledger(Protocol):
     """The primary's truth. Each call writes the row, its event and its entry in the audit log together, or none.
 
@@ -106,12 +130,24 @@ class Ledger(Protocol):
         """The blob with these bytes that images of this scope share; without a scope none."""
         ...
 
+    async def select_earlier(self, key: bytes) -> Earlier | None:
+        """The upload that was committed under an idempotency key, if there was one."""
+        ...
+
     async def insert(
-        self, image: Image, *, delete_token_hash: bytes | None, scope: str | None, same: Blob | None, by: Principal
-    ) -> Committed:
+        self,
+        image: Image,
+        *,
+        delete_token_hash: bytes | None,
+        scope: str | None,
+        same: Blob | None,
+        once: Once | None,
+        by: Principal,
+    ) -> Committed | None:
         """Stores an image with its own blob or, where there is one with the same bytes in its scope, with that.
 
-        `same` is what `select_same` found. When the image's own blob is not needed its objects are given up.
+        `same` is what `select_same` found. When the image's own blob is not needed its objects are given up. None, and
+        nothing done but that, when an upload was committed under the key of `once`.
         """
         ...
 

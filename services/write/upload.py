@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from contracts.errors import Unavailable
 from contracts.images import Blob, Image
 from contracts.principals import Principal
 from infrastructure.failpoints import failpoint
@@ -12,8 +13,9 @@ from infrastructure.telemetry import metrics
 from services.shared.tokens import token_hash
 from services.write.dedupe import Dedupe, scope_of
 from services.write.draft import Draft
+from services.write.idempotency import Keyed, Once, delete_token, require_same
 from services.write.ownership import require_right_to_hide
-from services.write.ports import Charge, Clock, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
+from services.write.ports import Charge, Clock, Earlier, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -30,6 +32,7 @@ class Uploaded(msgspec.Struct, frozen=True):
 async def upload(
     draft: Draft,
     principal: Principal,
+    keyed: Keyed | None = None,
     *,
     dedupe: Dedupe,
     take_in: TakeIn,
@@ -47,8 +50,12 @@ async def upload(
     bytes. When the commit fails or its outcome is unknown they stay, for the same reason; the ledger is asked
     beforehand so that retries during its outage don't leave copies each time. Bytes that are there already are stored
     all the same and given up with the commit: a caller can't see, or measure, that somebody has them.
+
+    An upload that was committed under the same key is answered again; `IdempotencyKeyReused` when it was another one.
     """
     require_right_to_hide(draft.visibility, principal.user_id)
+    if keyed and (earlier := await ledger.select_earlier(keyed.key)):
+        return _again(keyed, earlier)
     intake = await take_in(draft.file, draft.sha256, keep_metadata=draft.keep_metadata)
     await charge(principal, _megapixels(intake))
     await ready()
@@ -59,14 +66,47 @@ async def upload(
     placement = await objects.put(blob.key, draft.file, blob.content_type)
     stored = msgspec.structs.replace(blob, placement=placement)
     image = _image(draft, intake, stored, principal, image_id=new_id(), now=clock())
-    token = new_token() if principal.user_id is None else None
+    token, once = _proofs(principal, keyed, new_token)
     await failpoint("upload.before_insert")
     committed = await ledger.insert(
-        image, delete_token_hash=token_hash(token) if token else None, scope=scope, same=same, by=principal
+        image,
+        delete_token_hash=token_hash(token) if token else None,
+        scope=scope,
+        same=same,
+        once=once,
+        by=principal,
     )
+    if committed is None:
+        return await _overtaken(keyed, ledger)
     await failpoint("upload.before_answer")
     metrics.images_uploaded.inc()
     return Uploaded(committed.image, committed.lsn, token)
+
+
+def _proofs(principal: Principal, keyed: Keyed | None, new_token: NewToken) -> tuple[str | None, Once | None]:
+    """The delete token of an anonymous upload, and what is stored of a key; a key's token can be made again."""
+    token = new_token() if principal.user_id is None else None
+    if keyed is None:
+        return token, None
+    salt = token.encode() if token else None
+    return _token(keyed, salt), Once(keyed.key, keyed.request, salt)
+
+
+def _token(keyed: Keyed, salt: bytes | None) -> str | None:
+    return delete_token(keyed, salt) if salt else None
+
+
+def _again(keyed: Keyed, earlier: Earlier) -> Uploaded:
+    require_same(keyed, earlier)
+    return Uploaded(earlier.image, earlier.lsn, _token(keyed, earlier.salt))
+
+
+async def _overtaken(keyed: Keyed | None, ledger: Ledger) -> Uploaded:
+    """The answer to an upload whose key was written while its bytes were being stored."""
+    earlier = await ledger.select_earlier(keyed.key) if keyed else None
+    if keyed is None or earlier is None:
+        raise Unavailable
+    return _again(keyed, earlier)
 
 
 def _megapixels(intake: Intake) -> int:

@@ -7,7 +7,7 @@ import msgspec
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Operation, Schema
 from msgspec import UNSET, UnsetType
 
-from contracts.errors import InvalidField
+from contracts.errors import InvalidField, InvalidRequest
 from contracts.images import Visibility
 from services.write import words
 from services.write.change import Change
@@ -16,6 +16,13 @@ from services.write.http.json_bodies import body_of, json_operation, read_json
 ANY_VERSION = "*"
 
 _version = re.compile(r'"([0-9]{1,18})"')
+
+
+MIN_KEY, MAX_KEY = 16, 128
+"""Characters of an Idempotency-Key. Among anonymous callers whoever has key and form gets the answer, so a short one,
+which two might choose by chance, is refused."""
+
+_key = re.compile(rf"[!#-~]{{{MIN_KEY},{MAX_KEY}}}")
 
 
 class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +59,20 @@ def read_versions(if_match: str | None) -> frozenset[int] | None:
         return None
     found = (_version.fullmatch(tag.strip()) for tag in if_match.split(","))
     return frozenset(int(match[1]) for match in found if match)
+
+
+def read_idempotency_key(text: str | None) -> str | None:
+    """The key in an Idempotency-Key header, with or without the quotes that its draft standard wants around it.
+
+    Raises `InvalidRequest` when it is too short, too long, or not made of visible ASCII characters.
+    """
+    if text is None:
+        return None
+    key = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    if not _key.fullmatch(key):
+        sentence = f"An Idempotency-Key has {MIN_KEY} to {MAX_KEY} letters, digits and signs; a UUID will do."
+        raise InvalidRequest(sentence, header="Idempotency-Key")
+    return key
 
 
 def _text(description: str) -> Schema:

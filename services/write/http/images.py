@@ -18,13 +18,22 @@ from services.shared.principals import ANYONE, Identify
 from services.write.change import Change
 from services.write.draft import Draft
 from services.write.gate import Gate
-from services.write.http.bodies import ChangeOperation, UploadOperation, read_change, read_versions
+from services.write.http.bodies import (
+    MAX_KEY,
+    MIN_KEY,
+    ChangeOperation,
+    UploadOperation,
+    read_change,
+    read_idempotency_key,
+    read_versions,
+)
 from services.write.http.forms import declared_size, receive_draft
+from services.write.idempotency import Keyed, keyed
 from services.write.ports import Committed
 from services.write.upload import Uploaded
 
 Admit = Callable[[Principal], Awaitable[None]]
-UploadCase = Callable[[Draft, Principal], Awaitable[Uploaded]]
+UploadCase = Callable[[Draft, Principal, Keyed | None], Awaitable[Uploaded]]
 ChangeCase = Callable[..., Awaitable[Committed]]
 DeleteCase = Callable[..., Awaitable[Committed]]
 """The use cases with their collaborators bound."""
@@ -41,6 +50,19 @@ IfMatch = Annotated[
     str | None,
     HeaderParameter(
         name="If-Match", required=False, description="The version that the request is meant for, as in ETag."
+    ),
+]
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        required=False,
+        description=(
+            "Makes the upload safe to send again: the same key with the same form gets the same answer for a day, also "
+            "its delete_token. Choose it at random, a UUID for example: "
+            f"{MIN_KEY} to {MAX_KEY} letters, digits and signs."
+        ),
     ),
 ]
 
@@ -66,13 +88,14 @@ def image_routes(
         summary="Upload a picture",
         tags=["images"],
     )
-    async def post_upload(request: Request[Any, Any, Any]) -> Answer:
+    async def post_upload(request: Request[Any, Any, Any], idempotency_key: IdempotencyKey = None) -> Answer:
         principal = await identify(request)
         size = declared_size(request, max_file_size)
+        key = read_idempotency_key(idempotency_key)
         await admit(principal)  # before the body is read
         with gate.enter(size):
             async with receive_draft(request, size, max_file_size) as draft:
-                return _uploaded(await upload(draft, principal))
+                return _uploaded(await upload(draft, principal, keyed(key, principal, draft) if key else None))
 
     @patch(
         "/api/v1/images/{image_id:str}",

@@ -11,6 +11,7 @@ import uvicorn
 
 from infrastructure import env
 from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.objects import Patience
 from infrastructure.storage.open import Storage, open_storage
 from services.read.main import open_app as open_read
 from services.shared.protocol import Protocol
@@ -76,3 +77,9 @@ async def storage(server_environment) -> AsyncIterator[Storage]:
     """The test's shards, to look at what is really there."""
     async with open_storage(env.read(StorageConfig, server_environment)) as opened:
         yield opened
+
+
+@pytest.fixture
+def unhurried(monkeypatch) -> None:
+    """No shard is slow, however busy the machine: where one is, a copy more is left for the sweep to find."""
+    monkeypatch.setitem(open_storage.__wrapped__.__kwdefaults__, "patience", Patience(put=60, get=60))
