@@ -109,6 +109,23 @@ class ShardsChanged(Event, frozen=True, tag="shards.changed.v1"):
         return self.shards.version
 
 
+class CopyDamaged(Event, frozen=True, tag="shards.damaged.v1"):
+    """A read found a copy missing or wrong. Nothing was committed: it is a hint to look, and may be lost."""
+
+    key: str
+    shard: str
+
+    @property
+    def subject_id(self) -> UUID:
+        """The blob whose object it is."""
+        return UUID(self.key.partition("/")[0])
+
+    @property
+    def version(self) -> int:
+        """A hint has none."""
+        return 0
+
+
 AnyEvent = (
     ImageUploaded
     | ImageReady
@@ -118,6 +135,7 @@ AnyEvent = (
     | ImageMoved
     | CredentialChanged
     | ShardsChanged
+    | CopyDamaged
 )
 """Every kind that can be published; a new one is added here."""
 

@@ -5,7 +5,7 @@ Everything starts with a prefix, so that several systems, or tests, can share on
 
 import msgspec
 
-from contracts.events import ImageDeleted, ImageUploaded
+from contracts.events import CopyDamaged, ImageDeleted, ImageUploaded
 
 DUPLICATE_WINDOW = 120.0
 """Seconds within which JetStream drops a second message with the same event id."""
@@ -29,7 +29,8 @@ class Consumer(msgspec.Struct, frozen=True):
 
 DERIVE = Consumer("derive", (str(ImageUploaded.__struct_config__.tag),))
 ERASE = Consumer("erase", (str(ImageDeleted.__struct_config__.tag),))
-CONSUMERS = (DERIVE, ERASE)
+REPAIR = Consumer("repair", (str(CopyDamaged.__struct_config__.tag),), ack_wait=60.0)
+CONSUMERS = (DERIVE, ERASE, REPAIR)
 
 
 def stream(prefix: str) -> str:

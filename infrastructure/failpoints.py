@@ -54,6 +54,8 @@ Name = Literal[
     "derive.before_ack",
     # The objects are erased and their rows are still there.
     "erase.before_row",
+    # The new copies are there and the row does not name them.
+    "rebalance.before_row",
     # A look-up has read the base and has not filled a cache.
     "look_up.before_fill",
 ]

@@ -8,6 +8,8 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NoStreamResponseError
 
 from contracts.errors import Unavailable
+from contracts.events import Event, encode
+from contracts.events import event_type as type_of
 from contracts.subjects import subject
 from infrastructure.nats.connection import Connection
 from infrastructure.nats.delivery import ID_HEADER, LSN_HEADER
@@ -46,6 +48,13 @@ class Publisher:
                 return await self._publish(event_type, payload, headers)
         except (NatsError, OSError, TimeoutError) as error:
             raise Unavailable("Events can't be published just now.") from error
+
+    async def hint(self, event: Event) -> None:
+        """Publishes an event of which no row tells, so it says nothing about a place in the primary's log.
+
+        Raises what `publish` raises.
+        """
+        await self.publish(type_of(event), event.id, encode(event), "0/0")
 
     async def _publish(self, event_type: str, payload: bytes, headers: dict[str, str]) -> Published:
         try:

@@ -156,24 +156,24 @@ async def select_progress(connection: Connection, blob_id: UUID) -> Progress | N
     return Progress(Status(rows[0][0]), rows[0][1] or 0.0) if rows else None
 
 
-_SELECT_BLOB = """
+SELECT_BLOBS = """
 SELECT
     id, sha256, size, content_type, width, height, frames, placement,
     derivatives, placeholder, dominant_color, perceptual_hash
 FROM blobs
-WHERE id = $1
 """
+"""The columns that `blob_of` expects; a WHERE clause follows it."""
 
 
 async def select_blob(connection: Connection, blob_id: UUID) -> Blob | None:
     """The blob, if there is one."""
-    rows = await fetch(connection, _SELECT_BLOB, blob_id)
+    rows = await fetch(connection, f"{SELECT_BLOBS} WHERE id = $1", blob_id)
     return blob_of(rows[0]) if rows else None
 
 
 async def lock_blob(connection: Connection, blob_id: UUID) -> Blob | None:
     """The blob, if there is one; until the transaction ends nobody else changes it or comes to point at it."""
-    rows = await fetch(connection, f"{_SELECT_BLOB} FOR UPDATE", blob_id)
+    rows = await fetch(connection, f"{SELECT_BLOBS} WHERE id = $1 FOR UPDATE", blob_id)
     return blob_of(rows[0]) if rows else None
 
 

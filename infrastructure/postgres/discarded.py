@@ -10,6 +10,22 @@ from infrastructure.postgres.primary import Primary
 Copy = tuple[str, str]
 """An object's key and the shard that holds this copy of it."""
 
+IS_NAMED = """
+EXISTS (
+    SELECT 1
+    FROM blobs
+    WHERE
+        blobs.id = CASE WHEN copy.key ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/' THEN left(copy.key, 36)::uuid END
+        AND (
+            (copy.key = blobs.id || '/original' AND copy.shard = any(blobs.placement))
+            OR blobs.derivatives @> jsonb_build_array(
+                jsonb_build_object('key', copy.key, 'placement', jsonb_build_array(copy.shard))
+            )
+        )
+)
+"""
+"""That a row names a copy: the condition on a `copy` with its `key` and its `shard`."""
+
 
 async def insert_discarded(connection: Connection, copies: Iterable[Copy], not_before: datetime) -> None:
     """Has copies deleted some time after `not_before`, when every reader has heard that they are given up."""
@@ -64,18 +80,23 @@ class Discarded:
     async def claim(self, now: datetime, limit: int) -> AsyncIterator[Due]:
         """Up to `limit` copies that are due, those that wait longest first, which no other claimer has.
 
-        What isn't forgotten or postponed when the block ends is given back, and everything is when it raises.
+        One that a row names again, because its object was moved back, is not among them and is struck off. What isn't
+        forgotten or postponed when the block ends is given back, and everything is when it raises.
         """
         async with self._primary.transaction() as connection:
-            yield Due(connection, await _select_due(connection, now, limit))
+            rows = await _select_due(connection, now, limit)
+            if named := [copy for copy, is_named in rows if is_named]:
+                await _delete(connection, *_columns(named))
+            yield Due(connection, tuple(copy for copy, is_named in rows if not is_named))
 
 
 def _columns(copies: list[Copy]) -> tuple[list[str], list[str]]:
     return [key for key, _ in copies], [shard for _, shard in copies]
 
 
-async def _select_due(connection: Connection, now: datetime, limit: int) -> tuple[Copy, ...]:
-    rows = await fetch(
+async def _select_due(connection: Connection, now: datetime, limit: int) -> list[tuple[Copy, bool]]:
+    """Whether a row names it is asked in a statement of its own, which sees what was committed before the lock."""
+    locked = await fetch(
         connection,
         """
         SELECT key, shard
@@ -88,7 +109,13 @@ async def _select_due(connection: Connection, now: datetime, limit: int) -> tupl
         now,
         limit,
     )
-    return tuple((row["key"], row["shard"]) for row in rows)
+    copies = [(row["key"], row["shard"]) for row in locked]
+    rows = await fetch(
+        connection,
+        f"SELECT key, shard, {IS_NAMED} FROM unnest($1::text[], $2::text[]) AS copy (key, shard)",  # noqa: S608
+        *_columns(copies),
+    )
+    return [((key, shard), is_named) for key, shard, is_named in rows]
 
 
 async def _delete(connection: Connection, keys: list[str], shards: list[str]) -> None:

@@ -12,6 +12,7 @@ from contracts.shards import ShardMap, ShardState
 from infrastructure.env import ConfigError
 from infrastructure.storage.breaker import POLICY, Policy, State
 from infrastructure.storage.config import DEADLINES, Deadlines, StorageConfig, check, first_map
+from infrastructure.storage.copies import Copies
 from infrastructure.storage.fleet import Fleet, open_fleet
 from infrastructure.storage.objects import PATIENCE, Objects, Patience
 from infrastructure.storage.ring import Ring
@@ -22,11 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 class Storage:
-    """The open room: `objects` moves bytes."""
+    """The open room: `objects` moves bytes, `copies` is for those who look after single copies."""
 
     def __init__(self, fleet: Fleet, objects: Objects) -> None:
         self._fleet = fleet
         self.objects = objects
+        self.copies = Copies(fleet)
 
     @property
     def shards(self) -> Mapping[str, Shard]:
@@ -75,6 +77,7 @@ async def open_storage(
     *,
     reads_only: bool = False,
     forgiving: bool = False,
+    on_bad: Callable[[str, str], None] = lambda *_: None,
     deadlines: Deadlines = DEADLINES,
     patience: Patience = PATIENCE,
     policy: Policy = POLICY,
@@ -85,7 +88,7 @@ async def open_storage(
     Raises `ConfigError` for a missing bucket or directory and for refused keys, naming the shard,
     and `Unavailable` when fewer shards answer than an upload needs; with `reads_only` the start goes
     on without them. A shard that is silent now is avoided until it answers, and so is a draining one that is lost;
-    for who is `forgiving`, any.
+    for who is `forgiving`, any. `on_bad` hears of each copy that a read found missing or wrong: its key and its shard.
     """
     first = shards or first_map(config)
     check(config, first)
@@ -95,7 +98,9 @@ async def open_storage(
         watch = Watch(fleet.shards, fleet.breakers)
         watching = asyncio.create_task(watch.run())
         try:
-            objects = Objects(fleet, copies=config.copies, quorum=config.quorum, patience=patience, on_slow=watch.doubt)
+            objects = Objects(
+                fleet, copies=config.copies, quorum=config.quorum, patience=patience, on_slow=watch.doubt, on_bad=on_bad
+            )
             yield Storage(fleet, objects)
         finally:
             await _stop(watching)

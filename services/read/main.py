@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+import uuid_utils.compat
 from litestar.types import ASGIApp
 
 from contracts.events import ImageEvent
@@ -16,6 +17,7 @@ from infrastructure.imaging.placeholder import placeholder_png
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import open_nats
 from infrastructure.nats.delivery import Delivery
+from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.tail import follow
 from infrastructure.postgres.catalogue import Catalogue
 from infrastructure.postgres.config import ReplicaConfig
@@ -37,6 +39,8 @@ from services.read.measure import keep_measuring
 from services.read.memory import Memory
 from services.read.trust import Trust
 from services.shared.apps import observed_app
+from services.shared.clock import utc_now
+from services.shared.damage import DamageReporter
 from services.shared.health import Dependency, holds
 from services.shared.running import background, run
 from services.shared.shards import following
@@ -50,9 +54,12 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
         await rooms.enter_async_context(background(keep_measuring(replica)))
         shared = await rooms.enter_async_context(open_cache(env.read(RedisConfig)))
+        damage = DamageReporter(now=utc_now, new_id=uuid_utils.compat.uuid7, clock=time.monotonic)
         newer = partial(newer_than, fetch=replica.fetch)
         known = await newer(0)
-        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), known, reads_only=True))
+        storage = await rooms.enter_async_context(
+            open_storage(env.read(StorageConfig), known, reads_only=True, on_bad=damage.bad)
+        )
         shards = await rooms.enter_async_context(following(newer, storage))
 
         memory = Memory(config.memory_bytes)
@@ -76,6 +83,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         nats = await rooms.enter_async_context(
             open_nats(env.read(NatsConfig), consumers=(), on_lost=trust.restart, within=1.0, required=False)
         )
+        await rooms.enter_async_context(background(damage.run(Publisher(nats).hint)))
         await rooms.enter_async_context(background(follower.run()))
         tail = await rooms.enter_async_context(follow(nats, hear, on_gap=doubt, within=1.0, required=False))
 

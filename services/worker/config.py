@@ -17,6 +17,9 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     before a day.
     `erase_grace` is how many seconds the objects of an image stay after it was erased.
     `keep_keys` is how many seconds an upload can be sent again under its Idempotency-Key.
+    `scrub_rate` is how many MB a second the background walk reads, `scrub_age` after how many seconds a copy
+    that was found good is read again. `sweep_every` is the seconds between two sweeps, `sweep_grace` how old an
+    object is that nobody points to before it goes: more than an upload takes from its first copy to its commit.
     """
 
     derive_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_DERIVE_CONCURRENCY", default=4)
@@ -29,3 +32,7 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     keep_audit: Annotated[int, msgspec.Meta(gt=DAY)] = msgspec.field(name="CHITRAM_AUDIT_KEEP", default=365 * DAY)
     erase_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_ERASE_GRACE", default=5)
     keep_keys: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_IDEMPOTENCY_KEEP", default=86_400)
+    scrub_rate: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(name="CHITRAM_SCRUB_RATE", default=1.0)
+    scrub_age: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_SCRUB_AGE", default=30 * 86_400)
+    sweep_every: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(name="CHITRAM_SWEEP_EVERY", default=3600.0)
+    sweep_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_SWEEP_GRACE", default=3600)

@@ -33,17 +33,21 @@ from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.discarded import Discarded
 from infrastructure.postgres.idempotency import IdempotencyKeys
 from infrastructure.postgres.ledger import Ledger
+from infrastructure.postgres.moves import Moves
 from infrastructure.postgres.outbox import Outbox
-from infrastructure.postgres.primary import open_primary
+from infrastructure.postgres.placements import Placements
+from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.quarantine import Quarantine
 from infrastructure.postgres.reconciler import Reconciler
 from infrastructure.postgres.rerenders import Rerenders
 from infrastructure.postgres.shards import ShardList
+from infrastructure.postgres.walks import Walks
 from infrastructure.storage.config import StorageConfig, first_map
-from infrastructure.storage.open import open_storage
+from infrastructure.storage.open import Storage, open_storage
 from infrastructure.telemetry import metrics
 from services.shared.apps import observed_app
 from services.shared.clock import utc_now
+from services.shared.damage import DamageReporter
 from services.shared.health import Dependency, health_routes, holds
 from services.shared.running import background, run
 from services.shared.shards import SHARD_EVENTS, first_shards, following
@@ -52,10 +56,14 @@ from services.worker.derive import OneAtATime, derive, give_up
 from services.worker.discard import keep_discarding
 from services.worker.erase import erase, leave_behind
 from services.worker.forget_keys import keep_forgetting_keys
+from services.worker.pace import Pace
 from services.worker.ports import OutboxRow, Publish, Render
 from services.worker.quarantine import quarantine
+from services.worker.rebalance import Hands
 from services.worker.relay import keep_relaying
 from services.worker.rerender import keep_rerendering
+from services.worker.scrub import Verify, keep_scrubbing
+from services.worker.sweep import Sweeper
 from services.worker.tidy import keep_tidying
 from services.worker.tidy_people import keep_tidying_people
 
@@ -71,7 +79,8 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         primary = await rooms.enter_async_context(open_primary(env.read(PrimaryConfig)))
         shard_list = ShardList(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         first = await first_shards(partial(first_map, env.read(StorageConfig)), shard_list=shard_list)
-        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), first))
+        damage = DamageReporter(now=utc_now, new_id=uuid_utils.compat.uuid7, clock=time.monotonic)
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), first, on_bad=damage.bad))
         shards = await rooms.enter_async_context(following(shard_list.newer_than, storage))
         nats = await rooms.enter_async_context(open_nats(env.read(NatsConfig)))
         await rooms.enter_async_context(
@@ -141,6 +150,21 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         )
         await rooms.enter_async_context(background(people(timedelta(seconds=config.keep_audit))))
 
+        await rooms.enter_async_context(background(damage.run(Publisher(nats).hint)))
+        care = Care(config, env.read(StorageConfig).copies, primary, storage)
+        await rooms.enter_async_context(
+            consume(
+                nats,
+                subjects.REPAIR,
+                care.repair,
+                concurrency=1,
+                on_given_up=partial(quarantine, keeper=shelf, tell=_say_nothing),
+                grace=GRACE,
+            )
+        )
+        await rooms.enter_async_context(background(care.keep_scrubbing()))
+        await rooms.enter_async_context(background(care.keep_sweeping()))
+
         anew = partial(
             keep_rerendering,
             rerenders=Rerenders(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7),
@@ -160,6 +184,55 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 storage,
             )
         )
+
+
+class Care:
+    """The loops that look after copies, bound to the rooms."""
+
+    def __init__(self, config: WorkerConfig, copies: int, primary: Primary, storage: Storage) -> None:
+        self._placements = Placements(primary)
+        self._walks = Walks(primary)
+        self._scrub_age = timedelta(seconds=config.scrub_age)
+        self._sweeper = Sweeper(
+            every=config.sweep_every,
+            grace=timedelta(seconds=config.sweep_grace),
+            copies=storage.copies,
+            placements=self._placements,
+            walks=self._walks,
+            clock=utc_now,
+        )
+        moves = Moves(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+
+        def verify(rate: float | None) -> Verify:
+            pace = Pace(rate, clock=time.monotonic)
+            return Verify(
+                placements=self._placements,
+                owners=lambda key: storage.ring.owners(key, copies),
+                listed=lambda: set(storage.listed),
+                hands=Hands(copies=storage.copies, moves=moves, pace=pace, clock=utc_now),
+            )
+
+        self._repair = verify(None).repair
+        self._verify = verify(config.scrub_rate * 1e6)
+
+    async def repair(self, delivery: Delivery) -> Outcome:
+        """What a read found damaged is put right. Raises `Unavailable`."""
+        await self._repair(delivery.event.subject_id)
+        return Outcome.DONE
+
+    async def keep_scrubbing(self) -> None:
+        """Until cancelled."""
+        await keep_scrubbing(
+            self._scrub_age, placements=self._placements, verify=self._verify, walks=self._walks, clock=utc_now
+        )
+
+    async def keep_sweeping(self) -> None:
+        """Until cancelled."""
+        await self._sweeper.keep_sweeping()
+
+
+async def _say_nothing(event: Event) -> None:
+    """A repair that was given up changes nothing about the image; the scrub comes to it again."""
 
 
 def _publisher(nats: Connection) -> Publish:

@@ -1,0 +1,36 @@
+"""Single copies, for those who look after them: each call says which shard it means."""
+
+from collections.abc import AsyncIterator
+
+from infrastructure.failpoints import failpoint
+from infrastructure.storage.fleet import Fleet
+from infrastructure.storage.shard import ObjectInfo
+
+
+class Copies:
+    """All calls raise `ShardFailed` when the shard does not do what it is asked, and count for its breaker."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    @property
+    def reachable(self) -> set[str]:
+        """Names of the shards that are not avoided, the draining ones too."""
+        return {name for name, breaker in self._fleet.breakers.items() if breaker.is_closed}
+
+    async def read(self, key: str, shard: str) -> bytes:
+        """The bytes of a copy, whatever they are. Raises `ObjectMissing`."""
+        found, breaker = self._fleet.reach(shard)
+        with breaker.call():
+            return await found.get(key)
+
+    async def write(self, key: str, shard: str, data: bytes, content_type: str) -> None:
+        """Puts a copy in its place."""
+        found, breaker = self._fleet.reach(shard)
+        with breaker.call():
+            await found.put(key, memoryview(data), content_type)
+        await failpoint("storage.after_put")
+
+    def list(self, shard: str) -> AsyncIterator[ObjectInfo]:
+        """Every object on a shard. One that ends without an error is complete."""
+        return self._fleet.reach(shard)[0].list()

@@ -1,0 +1,218 @@
+"""Moving objects to where the ring wants them, while everything goes on.
+
+For each blob that has objects elsewhere:
+
+1. the copies to come are written down as to be deleted, so that a death leaves nothing behind;
+2. each object is read from a copy that is right, written to its new shards, and read back there;
+3. the row names the new places, if it is still as it was, with an event for each image; what it named before is given
+   up and deleted after a grace period, when no reader can be on the way to it.
+
+Nothing else is kept, so whoever is killed is followed by somebody who looks at the rows and goes on.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from itertools import zip_longest
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from contracts.errors import ObjectMissing, Unavailable
+from contracts.images import Blob
+from infrastructure.failpoints import failpoint
+from services.worker.pace import Pace
+from services.worker.ports import Clock, Copies, Moves, Placements, Walks
+from services.worker.stored import Owners, Stored, digest, objects_of, with_objects
+
+logger = logging.getLogger(__name__)
+
+PAGE = 200
+"""Blobs read at once."""
+
+WIDTH = 8
+"""Blobs in hand at once, each with one object in memory."""
+
+INTENT = timedelta(hours=1)
+"""How long copies stay that nobody came to name. A blob is moved within half of that or not at all."""
+
+GRACE = timedelta(seconds=60)
+"""How long old copies stay: readers hear of a move within milliseconds, those without events within the lag bound."""
+
+WALK = "rebalance"
+
+
+class Relocation(msgspec.Struct, frozen=True):
+    """An object that lies elsewhere than it should: where it belongs, where it has to be put, and what goes."""
+
+    stored: Stored
+    wanted: tuple[str, ...]
+    add: tuple[str, ...]
+    drop: tuple[str, ...]
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """What is to be moved: objects and bytes, in all and by (from, to)."""
+
+    objects: int
+    bytes: int
+    routes: dict[tuple[str, str], tuple[int, int]]
+
+
+class Rebalanced(msgspec.Struct):
+    """What became of it: objects and bytes that were moved, and objects that were left for another time."""
+
+    objects: int = 0
+    bytes: int = 0
+    left: int = 0
+
+
+Progress = Callable[[int, int], None]
+"""Hears of objects that were moved, and their bytes."""
+
+
+def relocations(blob: Blob, owners: Owners) -> list[Relocation]:
+    """The objects of a blob that lie elsewhere than they should."""
+    found = []
+    for stored in objects_of(blob):
+        wanted = owners(stored.key)
+        add = tuple(name for name in wanted if name not in stored.placement)
+        drop = tuple(name for name in stored.placement if name not in wanted)
+        if add or drop:
+            found.append(Relocation(stored, wanted, add, drop))
+    return found
+
+
+async def survey(*, placements: Placements, owners: Owners) -> Survey:
+    """Rows and ring -> what would be moved. Looks at every blob. Raises `Unavailable`."""
+    objects: Counter[tuple[str, str]] = Counter()
+    size: Counter[tuple[str, str]] = Counter()
+    total = 0
+    async for blob in _walk(placements, UUID(int=0)):
+        for move in relocations(blob, owners):
+            total += 1
+            for source, target in zip_longest(move.drop, move.add, fillvalue=""):
+                objects[source, target] += 1
+                size[source, target] += move.stored.size if target else 0
+    return Survey(total, size.total(), {route: (objects[route], size[route]) for route in sorted(objects)})
+
+
+class Hands(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to move an object: the shards, the rows, a rate and a clock. Old copies stay for `grace`."""
+
+    copies: Copies
+    moves: Moves
+    pace: Pace
+    clock: Clock
+    grace: timedelta = GRACE
+
+
+async def rebalance(
+    version: int,
+    *,
+    resume: bool,
+    owners: Owners,
+    placements: Placements,
+    walks: Walks,
+    hands: Hands,
+    progress: Progress = lambda *_: None,
+) -> Rebalanced:
+    """Moves everything to its owners; `version` is that of the list of shards they come from.
+
+    With `resume` it begins where the last run with this list had come to. What can't be moved now, because a shard is
+    avoided or somebody else changed the row, is left and counted. Raises `Unavailable` when the primary is not there.
+    """
+    done = Rebalanced()
+    after = await walks.position(WALK, version) if resume else UUID(int=0)
+    while page := await placements.page(after, PAGE):
+        after = page[-1].id
+        gate = asyncio.Semaphore(WIDTH)
+
+        async def move(blob: Blob, found: list[Relocation], gate: asyncio.Semaphore = gate) -> None:
+            async with gate:
+                await _settle(blob, found, hands, done, progress)
+
+        async with asyncio.TaskGroup() as group:
+            for blob in page:
+                if found := relocations(blob, owners):
+                    group.create_task(move(blob, found))
+        await walks.save(WALK, after, version=version)
+    await walks.save(WALK, UUID(int=0), version=version)
+    return done
+
+
+async def _settle(blob: Blob, found: list[Relocation], hands: Hands, done: Rebalanced, progress: Progress) -> None:
+    """Moves what of a blob can be moved, and counts."""
+    possible = [move for move in found if hands.copies.reachable.issuperset(move.add)]
+    done.left += len(found) - len(possible)
+    try:
+        async with asyncio.timeout(INTENT.total_seconds() / 2):
+            moved = await relocate(blob, possible, hands=hands)
+    except (Unavailable, TimeoutError) as error:
+        logger.warning("blob %s stays where it is for now: %r", blob.id, error)
+        moved = False
+    if not moved:
+        done.left += len(possible)
+        return
+    size = sum(move.stored.size * len(move.add) for move in possible)
+    done.objects += len(possible)
+    done.bytes += size
+    progress(len(possible), size)
+
+
+async def relocate(blob: Blob, found: list[Relocation], *, hands: Hands) -> bool:
+    """Copies, verifies and switches the row. False when somebody else has changed it. Raises `Unavailable`."""
+    if not found:
+        return True
+    new = [(move.stored.key, shard) for move in found for shard in move.add]
+    if new:
+        await hands.moves.intend(new, hands.clock() + INTENT)
+    changed = {move.stored.key: await _copy(move, hands) for move in found}
+    old = [(move.stored.key, shard) for move in found for shard in move.drop]
+    await failpoint("rebalance.before_row")
+    not_before = hands.clock() + hands.grace
+    return await hands.moves.record(blob, with_objects(blob, changed), discarded=old, not_before=not_before)
+
+
+async def _copy(move: Relocation, hands: Hands) -> Stored:
+    """The object as the row shall have it, once all new copies are there and right."""
+    stored = replace(move.stored, placement=move.wanted)
+    if not move.add:
+        return stored
+    await hands.pace.spend(stored.size * len(move.add))
+    data = await read_good(move.stored, hands.copies)
+    stored = replace(stored, sha256=digest(data))
+    await asyncio.gather(*(_write(stored, shard, data, hands.copies) for shard in move.add))
+    return stored
+
+
+async def _write(stored: Stored, shard: str, data: bytes, copies: Copies) -> None:
+    await copies.write(stored.key, shard, data, stored.content_type)
+    if not stored.is_right(await copies.read(stored.key, shard)):
+        raise Unavailable(f"Shard {shard} does not give back what was put there.")
+
+
+async def read_good(stored: Stored, copies: Copies) -> bytes:
+    """The bytes of a copy that is right. Raises `ObjectMissing` when none is, `Unavailable` when one may be."""
+    silent: Unavailable | None = None
+    for shard in sorted(stored.placement, key=lambda name: name not in copies.reachable):
+        try:
+            data = await copies.read(stored.key, shard)
+        except ObjectMissing:
+            continue
+        except Unavailable as error:
+            silent = error
+            continue
+        if stored.is_right(data):
+            return data
+    raise silent or ObjectMissing
+
+
+async def _walk(placements: Placements, after: UUID) -> AsyncIterator[Blob]:
+    while page := await placements.page(after, PAGE):
+        for blob in page:
+            yield blob
+        after = page[-1].id

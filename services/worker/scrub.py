@@ -1,0 +1,248 @@
+"""Reading every copy, comparing it with what was recorded, and repairing it from a good one."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from contracts.errors import ObjectMissing, Unavailable
+from contracts.images import Blob, Failure
+from infrastructure.telemetry import metrics
+from services.worker.ports import Clock, Placements, Walks
+from services.worker.rebalance import Hands, Relocation, relocate
+from services.worker.stored import Owners, Stored, digest, objects_of, with_objects
+
+logger = logging.getLogger(__name__)
+
+PAGE = 50
+WIDTH = 4
+"""Blobs read at once, and in hand at once with one object's copies in memory."""
+
+BYTES_LOST = Failure("BYTES_LOST", "The bytes of this image are lost: no good copy of them is left.")
+
+WALK = "scrub"
+LEASE = timedelta(minutes=5)
+"""How long a worker has the background walk for one page of it."""
+
+PAUSE = 30.0
+"""Seconds between looks when there is nothing to verify, or somebody else does."""
+
+
+class Condition(StrEnum):
+    """What a copy was found to be; of a silent one nothing is known."""
+
+    GOOD = "good"
+    MISSING = "missing"
+    WRONG = "wrong"
+    SILENT = "silent"
+
+
+class Scrubbed(msgspec.Struct):
+    """Copies that were read and their bytes; those that were bad and those repaired; objects without a good copy, and
+    blobs that could not be judged.
+    """
+
+    copies: int = 0
+    bytes: int = 0
+    missing: int = 0
+    wrong: int = 0
+    repaired: int = 0
+    lost: int = 0
+    unknown: int = 0
+
+
+Progress = Callable[[int, int], None]
+"""Hears of copies that were read, and their bytes."""
+
+
+async def scrub(
+    older_than: timedelta,
+    *,
+    placements: Placements,
+    verify: "Verify",
+    clock: Clock,
+    progress: Progress = lambda *_: None,
+) -> Scrubbed:
+    """Verifies every blob that was not found good within `older_than`. Raises `Unavailable` without the primary."""
+    done, after = Scrubbed(), UUID(int=0)
+    while page := await placements.page(after, PAGE):
+        after = page[-1].id
+        await scrub_page(page, clock() - older_than, placements=placements, verify=verify, done=done, progress=progress)
+    return done
+
+
+async def scrub_page(
+    page: tuple[Blob, ...],
+    since: datetime,
+    *,
+    placements: Placements,
+    verify: "Verify",
+    done: Scrubbed,
+    progress: Progress = lambda *_: None,
+) -> None:
+    """Verifies those of some blobs that were not found good since a time."""
+    fresh = await placements.verified([blob.id for blob in page], since)
+    gate = asyncio.Semaphore(WIDTH)
+
+    async def one(blob: Blob) -> None:
+        async with gate:
+            before = (done.copies, done.bytes)
+            await verify(blob, done)
+            progress(done.copies - before[0], done.bytes - before[1])
+
+    async with asyncio.TaskGroup() as group:
+        for blob in page:
+            if blob.id not in fresh:
+                group.create_task(one(blob))
+
+
+class Verify:
+    """Verifies one blob: reads its copies, repairs them, notes what was found. Safe to repeat and to do twice."""
+
+    def __init__(self, *, placements: Placements, owners: Owners, listed: Callable[[], set[str]], hands: Hands) -> None:
+        """`listed` names the shards on the list: on others there is nothing any more."""
+        self._placements = placements
+        self._owners = owners
+        self._listed = listed
+        self._hands = hands
+        self._copies = hands.copies
+        self._moves = hands.moves
+
+    async def repair(self, blob_id: UUID) -> None:
+        """Verifies a blob of which a bad copy was seen. Raises `Unavailable`."""
+        blob = await self._placements.blob(blob_id)
+        if blob is not None:
+            done = Scrubbed()
+            await self(blob, done)
+            if done.unknown:
+                raise Unavailable("A shard with a copy does not answer.")
+
+    async def __call__(self, blob: Blob, done: Scrubbed) -> None:
+        """Adds to `done` what was found. Raises `Unavailable` when the primary is not there."""
+        examined = [await self._examine(stored, done) for stored in objects_of(blob)]
+        if not all(examined):
+            done.unknown += 1
+        elif all(state.condition is Condition.GOOD for state in filter(None, examined)):
+            await self._note_good(blob, [state.stored for state in filter(None, examined)])
+        lost = [state.stored for state in examined if state and state.condition is not Condition.GOOD]
+        done.lost += len(lost)
+        await self._note_lost(blob, lost)
+
+    async def _examine(self, stored: Stored, done: Scrubbed) -> "Examined | None":
+        """The state of an object once its copies are repaired; None where a silent shard leaves that open."""
+        found = {shard: await self._read(stored, shard, done) for shard in stored.placement}
+        good = next((data for condition, data in found.values() if condition is Condition.GOOD), None)
+        bad = [shard for shard, (condition, _) in found.items() if condition in {Condition.MISSING, Condition.WRONG}]
+        if good is None:
+            silent = any(condition is Condition.SILENT for condition, _ in found.values())
+            return None if silent else Examined(stored, Condition.MISSING)
+        repaired = [await self._repair(stored, shard, good, done) for shard in bad]
+        known = all(condition is not Condition.SILENT for condition, _ in found.values())
+        recorded = msgspec.structs.replace(stored, sha256=digest(good))
+        return Examined(recorded, Condition.GOOD) if known and all(repaired) else None
+
+    async def _read(self, stored: Stored, shard: str, done: Scrubbed) -> tuple[Condition, bytes]:
+        if shard not in self._listed():
+            return Condition.MISSING, b""
+        if shard not in self._copies.reachable:
+            return Condition.SILENT, b""
+        await self._hands.pace.spend(stored.size)
+        try:
+            data = await self._copies.read(stored.key, shard)
+        except ObjectMissing:
+            done.missing += 1
+            logger.warning("the copy of %s on shard %s is missing", stored.key, shard)
+            return Condition.MISSING, b""
+        except Unavailable:
+            return Condition.SILENT, b""
+        done.copies += 1
+        done.bytes += len(data)
+        if await asyncio.to_thread(stored.is_right, data):
+            return Condition.GOOD, data
+        done.wrong += 1
+        logger.error("the copy of %s on shard %s has other bytes than it should", stored.key, shard)
+        return Condition.WRONG, data
+
+    async def _repair(self, stored: Stored, shard: str, data: bytes, done: Scrubbed) -> bool:
+        """Whether the copy is good now. One on a shard that is gone is for the rebalancing to move."""
+        if shard not in self._listed():
+            return False
+        try:
+            await self._copies.write(stored.key, shard, data, stored.content_type)
+            is_good = stored.is_right(await self._copies.read(stored.key, shard))
+        except Unavailable:
+            return False
+        if is_good:
+            done.repaired += 1
+            metrics.copies_repaired.inc()
+            logger.warning("the copy of %s on shard %s is repaired", stored.key, shard)
+        return is_good
+
+    async def _note_good(self, blob: Blob, objects: list[Stored]) -> None:
+        """Stamps the blob; makes up for copies that were never made and checksums that were never recorded."""
+        few = [self._relocation(stored) for stored in objects]
+        wanted = [move for move in few if move is not None and self._copies.reachable.issuperset(move.add)]
+        if wanted:
+            await relocate(blob, wanted, hands=self._hands)
+        elif (named := with_objects(blob, {stored.key: stored for stored in objects})) != blob:
+            await self._moves.record(blob, named, discarded=(), not_before=self._hands.clock())
+        if await self._moves.stamp(blob.id) == BYTES_LOST.code:
+            await self._moves.record_found(blob.id, BYTES_LOST.code)
+
+    def _relocation(self, stored: Stored) -> Relocation | None:
+        """Of an object that was stored with fewer copies than it should have."""
+        wanted = self._owners(stored.key)
+        missing = len(wanted) - len(stored.placement)
+        add = tuple(name for name in wanted if name not in stored.placement)[: max(missing, 0)]
+        return Relocation(stored, (*stored.placement, *add), add, ()) if add else None
+
+    async def _note_lost(self, blob: Blob, lost: list[Stored]) -> None:
+        """Says so, loudly: an original is gone for good, a derivative is made anew."""
+        keys = {stored.key for stored in lost}
+        if blob.key in keys:
+            metrics.bytes_lost.inc()
+            logger.critical("no good copy of %s is left", blob.key)
+            await self._moves.record_lost(blob.id, BYTES_LOST)
+        elif variants := sorted({stored.variant for stored in lost}):
+            logger.error("no good copy is left of %s; they are made anew", ", ".join(sorted(keys)))
+            await self._moves.request_rerender(blob.id, variants)
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """An object and whether its copies are good, or none is."""
+
+    stored: Stored
+    condition: Condition
+
+
+async def keep_scrubbing(
+    older_than: timedelta, *, placements: Placements, verify: Verify, walks: Walks, clock: Clock
+) -> None:
+    """Walks over all blobs again and again until cancelled, a page at a time, one worker of all."""
+    while True:
+        await asyncio.sleep(PAUSE)
+        try:
+            while await _step(older_than, placements, verify, walks, clock):
+                pass
+        except Unavailable as error:
+            logger.warning("copies can't be verified just now: %s", error)
+        except Exception:  # one blob must not end the walk
+            logger.exception("copies could not be verified")
+
+
+async def _step(older_than: timedelta, placements: Placements, verify: Verify, walks: Walks, clock: Clock) -> bool:
+    """Verifies one page; False at the end, or when somebody else does it."""
+    after = await walks.claim(WALK, LEASE)
+    if after is None:
+        return False
+    try:
+        page = await placements.page(after, PAGE)
+        await scrub_page(page, clock() - older_than, placements=placements, verify=verify, done=Scrubbed())
+        await walks.save(WALK, page[-1].id if page else UUID(int=0))
+    finally:
+        await walks.release(WALK)
+    return bool(page)
