@@ -23,6 +23,7 @@ from contracts.subjects import subject
 from infrastructure.nats.connection import Connection
 from infrastructure.nats.delivery import Delivery, read
 from infrastructure.nats.pause import Pause
+from infrastructure.nats.place import stream_id
 from infrastructure.nats.pull import ConsumerMissingError, PullError, open_pull
 from infrastructure.nats.session import Session
 from infrastructure.nats.tasks import end
@@ -46,10 +47,12 @@ class Tail:
         handle: Callable[[Delivery], None],
         on_gap: Callable[[], None],
         types: tuple[str, ...],
+        place: Callable[[str, int, int], int],
     ) -> None:
         self._connection = connection
         self._types = types
         self._handle = handle
+        self._choose = place
         self._on_gap = on_gap
         self._stream_made: datetime | None = None
         self._sequence = 0
@@ -130,10 +133,10 @@ class Tail:
         return consumer.name
 
     def _place(self, info: StreamInfo) -> None:
-        """Decides where to go on: at the end when this is the beginning, else after the last event handled."""
+        """Decides where to go on: where the follower says when this is the beginning, else after the last handled."""
         first, last = info.state.first_seq, info.state.last_seq
         if self._stream_made is None:
-            self._sequence = last
+            self._sequence = self._choose(stream_id(info.created), first, last)
         elif info.created != self._stream_made:
             self._gap("the stream was made anew", 0)
         elif last < self._sequence:
@@ -151,6 +154,7 @@ class Tail:
             self._gap(f"an event can't be decoded: {error}", self._sequence)
         except Exception:  # the handler's; the next event may still be handled
             log.exception("tail: handling failed")
+            self._gap("an event was not handled", self._sequence)
         self._sequence = message.metadata.sequence.stream
         pending = message.metadata.num_pending
         self._depth.set(pending)
@@ -172,6 +176,11 @@ class Tail:
             log.warning("tail: %s", error.detail)
 
 
+def at_the_end(_stream: str, _first: int, last: int) -> int:
+    """Begins with the next event."""
+    return last
+
+
 @asynccontextmanager
 async def follow(
     connection: Connection,
@@ -179,6 +188,7 @@ async def follow(
     *,
     on_gap: Callable[[], None] = lambda: None,
     types: tuple[str, ...] = (),
+    place: Callable[[str, int, int], int] = at_the_end,
     within: float = ATTACH_WITHIN,
     required: bool = True,
 ) -> AsyncIterator[Tail]:
@@ -186,12 +196,13 @@ async def follow(
 
     With `types` it hears of events of these types only.
 
-    `handle` and `on_gap` must not block. `on_gap` is called when events may have been missed (their
-    stream was lost, or one can't be decoded): whatever was concluded from them is void.
+    `place` may let it begin earlier: it is told which stream there is and the first and last event in it, and gives the
+    one to begin after. `handle` and `on_gap` must not block. `on_gap` is called when events may have been missed (their
+    stream was lost, or one can't be decoded or handled): whatever was concluded from them is void.
     Raises `Unavailable` when following can't begin `within` seconds; where it is not `required` the block begins
     all the same, and events are heard as soon as they can be.
     """
-    tail = Tail(connection, handle, on_gap, types)
+    tail = Tail(connection, handle, on_gap, types, place)
     running = asyncio.create_task(tail.run())
     try:
         try:

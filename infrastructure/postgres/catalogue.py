@@ -1,40 +1,69 @@
 """Questions about images, answered by a replica."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from contracts.images import Image
-from infrastructure.postgres.replica import Replica
+from infrastructure.postgres.connection import Rows
 from infrastructure.postgres.rows import SELECT_IMAGES, image_of
 
 Place: TypeAlias = tuple[datetime, UUID]
 """A place in the order of lists: time of creation and id of an image, which need not exist any more."""
 
 
-class Catalogue:
-    """What can be found out about images, as of the replica's position.
+class Reader(Protocol):
+    """Where questions go: the replicas, or the primary. Raises Unavailable."""
 
-    Both questions raise Unavailable when no replica answers in time.
+    async def read(self, statement: str, *arguments: object) -> Rows: ...
+
+
+class Found(NamedTuple):
+    """An image, or None, with everything that was committed before the position `as_of`."""
+
+    image: Image | None
+    as_of: int
+
+
+class Page(NamedTuple):
+    """Images in their order, with everything that was committed before the position `as_of`."""
+
+    images: tuple[Image, ...]
+    as_of: int
+
+
+class Catalogue:
+    """What can be found out about images, as of the position of whoever is asked.
+
+    All questions raise Unavailable when nobody answers in time.
     """
 
-    def __init__(self, replica: Replica) -> None:
-        self._replica = replica
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
-    async def select_image(self, image_id: UUID) -> Image | None:
+    async def select_image(self, image_id: UUID) -> Found:
         """The image, whatever its visibility; None when there is none or it is deleted."""
-        rows = await self._replica.fetch(_SELECT_IMAGE, image_id)
-        return image_of(rows[0]) if rows else None
+        found = await self._reader.read(_SELECT_IMAGE, image_id)
+        return Found(image_of(found.rows[0]) if found.rows else None, found.as_of)
 
     async def select_page(
         self, *, limit: int, after: Place | None = None, tags: tuple[str, ...] = (), content_type: str | None = None
-    ) -> tuple[Image, ...]:
+    ) -> Page:
         """At most `limit` public images behind a place, with all of `tags`, of one type.
 
         Newest first; of one time, those with the highest ids.
         """
         statement, arguments = page_statement(limit, after, tags, content_type)
-        return tuple(image_of(row) for row in await self._replica.fetch(statement, *arguments))
+        found = await self._reader.read(statement, *arguments)
+        return Page(tuple(image_of(row) for row in found.rows), found.as_of)
+
+    async def select_versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The versions of those of the images that are there and not deleted."""
+        found = await self._reader.read(
+            "SELECT id, version FROM images WHERE id = any($1::uuid[]) AND deleted_at IS NULL", list(ids)
+        )
+        return {row["id"]: row["version"] for row in found.rows}
 
 
 _SELECT_IMAGE = f"{SELECT_IMAGES} WHERE images.id = $1 AND images.deleted_at IS NULL"

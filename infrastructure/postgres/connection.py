@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -14,6 +14,13 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 GRACE = 0.5
 """Seconds that the client listens on after the server should have ended a statement by itself."""
+
+
+class Rows(NamedTuple):
+    """What a query found, and a position in the primary's log: the answer has everything committed before it."""
+
+    rows: list[asyncpg.Record]
+    as_of: int
 
 
 class Connector:

@@ -19,15 +19,15 @@ CLOSING_TIME = 2.0
 """Seconds that statements still running get to end when a pool is closed."""
 
 
-async def open_pool(connector: Connector, size: int) -> Pool:
-    """A pool with one connection made and room for `size`. Raises ConnectionError when none can be made.
+async def open_pool(connector: Connector, size: int, *, made: int = 1) -> Pool:
+    """A pool with room for `size` connections and `made` of them. Raises ConnectionError when none can be made.
 
     Connections are kept as they are between borrowers: nothing here changes a session, and the driver's
     own reset would cost each statement another round trip.
     """
     pool: Pool = await asyncpg.create_pool(
         min_size=0,  # lost connections are made again by who needs one, not by a task in the background
-        init_size=1,
+        init_size=made,
         max_size=size,
         connect=connector,
         reset=_keep,

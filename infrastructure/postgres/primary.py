@@ -15,6 +15,7 @@ from infrastructure.postgres.connection import (
     GRACE,
     Connection,
     Connector,
+    Rows,
     fetch,
     is_lost,
     reach,
@@ -35,20 +36,24 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def open_primary(config: PrimaryConfig) -> AsyncIterator["Primary"]:
-    """A pool on the server that takes writes. Raises NotReady when there is none or its schema is too old."""
+async def open_primary(config: PrimaryConfig, *, required: bool = True) -> AsyncIterator["Primary"]:
+    """A pool on the server that takes writes. Raises NotReady when there is none or its schema is too old.
+
+    Where it is not `required` nothing is asked at the start, and the server is used whenever it is there.
+    """
     hosts = each_host(config.primary)
     connector = _connector(hosts, config)
     direct = _connector(each_host(config.direct), config) if config.direct else None
     try:
-        pool = await open_pool(connector, config.pool_size)
+        pool = await open_pool(connector, config.pool_size, made=int(required))
     except DRIVER_ERRORS as error:
         raise NotReady(f"No Postgres server takes writes: {error}") from error
     # A connection may have to be looked for at every host before one answers.
     primary = Primary(pool, wait=config.connect_timeout * len(hosts) + 1.0, direct=direct)
     metrics.db_connections_active.labels("primary").set_function(lambda: primary.connections_in_use)
     try:
-        await prove_schema(primary.fetch)
+        if required:
+            await prove_schema(primary.fetch)
         yield primary
     finally:
         await close_pool(pool)
@@ -131,6 +136,19 @@ class Primary:
     async def ask(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """Runs one statement that only reads, on a new connection if need be."""
         return await self._twice(lambda: self.fetch(statement, *arguments), repeatable=(NoAnswer, Undone))
+
+    async def read(self, statement: str, *arguments: object) -> Rows:
+        """What `ask` gives, as a replica's `read` would.
+
+        It sees all that was committed before it. Of no position can that be said here: a commit has one a moment
+        before it can be seen.
+        """
+        return Rows(await self.ask(statement, *arguments), 0)
+
+    async def position(self) -> int:
+        """A position in the log not before any commit that was answered before this was called."""
+        rows = await self.ask("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint")
+        return int(rows[0][0])
 
     async def ping(self) -> None:
         """Returns when the server has answered. Raises Unavailable."""

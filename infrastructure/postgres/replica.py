@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncIterator
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import asyncpg
 
 from contracts.errors import Unavailable
 from infrastructure.postgres.config import ReplicaConfig
-from infrastructure.postgres.connection import GRACE, Connector, fetch, reach, server_settings
+from infrastructure.postgres.connection import GRACE, Connector, Rows, fetch, reach, server_settings
 from infrastructure.postgres.errors import NoAnswer, NotReady, Undone, Unreachable
 from infrastructure.postgres.hosts import server_name
 from infrastructure.postgres.pool import Pool, close_pool, give_back, in_use, open_pool, prove_schema, take
@@ -28,12 +29,24 @@ SCHEMA_PATIENCE = 5.0
 logger = logging.getLogger(__name__)
 
 
-class _Seat(NamedTuple):
-    """A replica in use."""
+class Look(NamedTuple):
+    """How far a replica has replayed, and which events it has replayed for certain: those of `stream` (when this was
+    made; None: not known) up to `sequence`.
+    """
+
+    position: int
+    stream: str | None
+    sequence: int
+
+
+@dataclasses.dataclass
+class _Seat:
+    """A replica in use. `position` is how far it had replayed when it was asked last."""
 
     address: str
     pool: Pool
     connector: Connector
+    position: int = 0
 
 
 @contextlib.asynccontextmanager
@@ -87,28 +100,36 @@ class Replica:
         """How many connections are busy at the moment."""
         return in_use(self._seat.pool)
 
+    @property
+    def position(self) -> int:
+        """How far the replica in use had replayed when it was asked last (`look`); 0 before."""
+        return self._seat.position
+
     async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """The rows of `read`."""
+        return (await self.read(statement, *arguments)).rows
+
+    async def read(self, statement: str, *arguments: object) -> Rows:
         """Runs a statement that only reads, and again, `ATTEMPTS` times in all, elsewhere if it must be.
 
+        The answer is as of the position that the replica which gave it was known to have before it was asked.
         Raises Unavailable when no replica answers, when the server gives the statement up, or when all
         connections stay busy.
         """
+        _, rows = await self._read(statement, *arguments)
+        return rows
+
+    async def _read(self, statement: str, *arguments: object) -> tuple[_Seat, Rows]:
         for _ in range(ATTEMPTS - 1):
             seat = self._seat
             try:
-                return await self._fetch_at(seat, statement, *arguments)
+                return seat, await _read_at(seat, self._wait, statement, *arguments)
             except Undone:
                 pass  # replay stood in need of what the query was reading, or the connection had just been closed
             except (NoAnswer, Unreachable) as error:
                 await self._leave(seat, error)
-        return await self._fetch_at(self._seat, statement, *arguments)
-
-    async def _fetch_at(self, seat: _Seat, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        connection = await take(seat.pool, self._wait)
-        try:
-            return await fetch(connection, statement, *arguments)
-        finally:
-            await give_back(seat.pool, connection)
+        seat = self._seat
+        return seat, await _read_at(seat, self._wait, statement, *arguments)
 
     async def _leave(self, seat: _Seat, error: Unavailable) -> None:
         """Moves to another replica, once for all the reads that `seat` has failed."""
@@ -137,36 +158,58 @@ class Replica:
         """Returns when the replica at `address` has taken a connection, whichever is in use. Raises Unavailable."""
         await reach(address)
 
-    async def lag(self) -> float:
-        """Seconds since the commit that the replica in use replayed last; 0 when it has replayed all it received.
+    async def look(self) -> Look:
+        """How far the replica in use is; of a promoted one, where its own log ends. Raises Unavailable."""
+        seat, found = await self._read(
+            """
+            SELECT
+                (CASE
+                    WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0')
+                    ELSE pg_current_wal_insert_lsn()
+                END - '0/0')::bigint,
+                stream_made,
+                last_sequence
+            FROM heartbeat
+            """
+        )
+        look = Look(*found.rows[0])
+        seat.position = max(seat.position, look.position)
+        return look
 
-        What it has not received it can't know of: cut off from the primary it says 0. Raises Unavailable.
+    async def unsent(self, limit: int) -> tuple[bytes, ...]:
+        """The events that were on their way to the stream when the replica had news of the primary last.
+
+        Only for when the primary is gone. Raises Unavailable when the replica has received more than it has replayed.
         """
         rows = await self.fetch(
             """
-            SELECT CASE
-                WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-                ELSE coalesce(extract(EPOCH FROM now() - pg_last_xact_replay_timestamp()), 0)
-            END::float8
-            """
+            SELECT
+                outbox.payload,
+                state.is_behind
+            FROM (
+                SELECT pg_is_in_recovery() AND pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() AS is_behind
+            ) AS state
+            LEFT JOIN outbox ON outbox.published_at IS NULL
+            LIMIT $1
+            """,
+            limit,
         )
-        return float(rows[0][0])
-
-    async def replay_position(self) -> str:
-        """WAL position up to which the replica in use has replayed; of a promoted one, its own."""
-        rows = await self.fetch(
-            """
-            SELECT CASE
-                WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0')
-                ELSE pg_current_wal_insert_lsn()
-            END::text
-            """
-        )
-        return str(rows[0][0])
+        if rows[0]["is_behind"]:
+            raise Unavailable
+        return tuple(row["payload"] for row in rows if row["payload"] is not None)
 
     async def close(self) -> None:
         """Ends all connections."""
         await close_pool(self._seat.pool)
+
+
+async def _read_at(seat: _Seat, wait: float, statement: str, *arguments: object) -> Rows:
+    connection = await take(seat.pool, wait)
+    as_of = seat.position
+    try:
+        return Rows(await fetch(connection, statement, *arguments), as_of)
+    finally:
+        await give_back(seat.pool, connection)
 
 
 async def _sit_down(config: ReplicaConfig, addresses: tuple[str, ...]) -> _Seat:

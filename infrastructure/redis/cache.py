@@ -1,14 +1,16 @@
 """Views of images, shared by all read services; a newer version is never overwritten by an older one.
 
-    <prefix>:view:{<id>}     "<version>:<bytes>", lives as long as its writer says
-    <prefix>:floor:{<id>}    the newest version heard of; while it lives nothing older can be stored
+    <prefix>:view:{<id>}     "<version>:<as of>:<bytes>", lives as long as its writer says
 
-The floor stops a slow reader that comes, after a change, with what it had read before it.
+`as of` is the position in the primary's log that the writer's replica was known to have replayed before it was asked.
+By it each reader judges for himself whether an entry can be believed, from the changes that he has heard of. So nothing
+here has to be taken back: a writer that comes late, a flush, a restart and an old copy do no harm.
 """
 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 from uuid import UUID
 
 from redis.exceptions import ResponseError
@@ -19,13 +21,16 @@ from infrastructure.redis.config import RedisConfig
 from infrastructure.redis.script import Script
 from infrastructure.telemetry import metrics
 
-FLOOR = 600.0
-"""Seconds a floor lives. No reader may come later than this with an old row: far more than the
-lag at which a replica is not read any more."""
-
-_PUT, _FORGET = Script("put.lua"), Script("forget.lua")
+_PUT = Script("put.lua")
 
 log = logging.getLogger(__name__)
+
+
+class Cached(NamedTuple):
+    """The bytes of a view, and the position that they are as of."""
+
+    data: bytes
+    as_of: int
 
 
 class ViewCache:
@@ -48,8 +53,8 @@ class ViewCache:
         """Whether Redis answers now."""
         return await self._client.ping()
 
-    async def get(self, image_id: UUID) -> bytes | None:
-        """What was put last for this image; None when nothing is known."""
+    async def get(self, image_id: UUID) -> Cached | None:
+        """What is kept of this image; None when nothing is."""
         if not self._client.is_available:
             self._skipped.inc()
             return None
@@ -62,26 +67,20 @@ class ViewCache:
             self._miss.inc()
             return None
         self._hit.inc()
-        return entry.partition(b":")[2]
+        parts = entry.split(b":", 2)
+        if len(parts) < len(("version", "as of", "bytes")) or not parts[1].isdigit():
+            return None  # not ours
+        return Cached(parts[2], int(parts[1]))
 
-    async def put(self, image_id: UUID, version: int, data: bytes, ttl: float) -> None:
-        """Keeps `data` for `ttl` seconds unless a newer version is known."""
-        await self._change(_PUT, image_id, version, data, _milliseconds(ttl))
-
-    async def forget(self, image_id: UUID, version: int) -> bool:
-        """Drops what is older than `version` and keeps it from coming back for ten minutes; False if that failed."""
-        return await self._change(_FORGET, image_id, version, _milliseconds(FLOOR))
-
-    async def _change(self, script: Script, image_id: UUID, *arguments: bytes | int) -> bool:
+    async def put(self, image_id: UUID, version: int, as_of: int, data: bytes, ttl: float) -> None:
+        """Keeps `data` for `ttl` seconds unless a newer version is kept, or the same as of a later position."""
         if not self._client.is_available:
             self._skipped.inc()
-            return False
+            return
         try:
-            await script.run(self._client, (self._view(image_id), f"{self._prefix}:floor:{{{image_id}}}"), *arguments)
+            await _PUT.run(self._client, (self._view(image_id),), version, as_of, data, _milliseconds(ttl))
         except (Unavailable, ResponseError) as error:
             self._note(error)
-            return False
-        return True
 
     def _note(self, error: Exception) -> None:
         self._error.inc()

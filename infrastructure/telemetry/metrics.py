@@ -113,6 +113,17 @@ quarantined_events = Gauge(
 outbox_pending = Gauge("outbox_pending", "Outbox rows not published yet.", registry=registry)
 replica_lag_seconds = Gauge("replica_lag_seconds", "How far this process's replica is behind.", registry=registry)
 overlay_entries = Gauge("overlay_entries", "Recent changes held in memory.", registry=registry)
+overlay_evicted = Gauge(
+    "overlay_evicted",
+    "Recent changes that had no room in memory, since the start: the primary answers for them.",
+    registry=registry,
+)
+primary_reads = Counter(
+    "primary_reads_total",
+    "Reads for which no replica was far enough: asked (the primary answered), refused (too many at a time).",
+    ["outcome"],
+    registry=registry,
+)
 derivative_seconds = Histogram(
     "derivative_seconds",
     "Seconds to make a variant, the largest with decoding.",

@@ -10,11 +10,11 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class ReadConfig(msgspec.Struct, frozen=True):
-    """`memory_bytes` bounds what is remembered of images, `max_age` is how many seconds browsers may keep public
-    bytes, `cache_ttl` how many seconds the shared cache keeps a view, `replica` is the first replica to try: read
-    services that are given different numbers spread over the replicas, those that are given none do so by the names
-    of their hosts. `fetch_memory` is how many bytes of objects it has in hand at once for nginx's cache. `primary` is
-    only looked at for the health report.
+    """`memory_bytes` bounds what is remembered of images and `overlay_bytes` what of recent changes, `max_age` is how
+    many seconds browsers may keep public bytes, `cache_ttl` how many seconds memory and the shared cache keep a view,
+    `replica` is the first replica to try: read services that are given different numbers spread over the replicas,
+    those that are given none do so by the names of their hosts. `fetch_memory` is how many bytes of objects it has in
+    hand at once for nginx's cache, `primary_budget` how many reads at a time the primary gets from each read service.
     """
 
     memory_bytes: Natural = msgspec.field(name="CHITRAM_READ_MEMORY", default=48 << 20)
@@ -24,4 +24,5 @@ class ReadConfig(msgspec.Struct, frozen=True):
         name="CHITRAM_REPLICA", default_factory=lambda: zlib.crc32(socket.gethostname().encode())
     )
     fetch_memory: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_FETCH_MEMORY", default=32 << 20)
-    primary: str = msgspec.field(name="CHITRAM_POSTGRES_PRIMARY", default="")
+    overlay_bytes: Natural = msgspec.field(name="CHITRAM_OVERLAY_BYTES", default=32 << 20)
+    primary_budget: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_PRIMARY_READ_BUDGET", default=8)

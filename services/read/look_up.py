@@ -1,76 +1,171 @@
-"""Finding one image: memory, then the shared cache, then the replica."""
+"""Finding one image.
+
+    attached:  memory, which has nothing that is in the overlay
+               the overlay, while the replica may not have the change
+               the shared cache, the replica                        as of what was heard, and of the caller's token
+               the primary, a few questions at a time               where the replica is not that far in time
+    detached:  the replica                                          as of what the primary had when the question came
+               the primary
+
+`decide.py` is the rule of it, `overlay.py` says why it holds. What is found is remembered if and only if the overlay
+doesn't hold the image and what was found is as of `needed`: both are asked after the last await, so however slow a
+look-up was, it puts back nothing that was changed in the meantime.
+"""
 
 from uuid import UUID
 
 import msgspec
 
-from contracts.errors import ImageNotFound
+from contracts.consistency import ConsistencyToken
+from contracts.errors import ImageNotFound, Unavailable
 from contracts.images import Image, Visibility
 from contracts.principals import Principal
 from infrastructure.failpoints import failpoint
+from services.read.base import Base
+from services.read.decide import Question, Route, decide, demand
 from services.read.flights import Flights
 from services.read.memory import Memory, Remembered, prepare
-from services.read.ports import Catalogue, SharedCache
-from services.read.trust import Trust
+from services.read.overlay import Overlay
+from services.read.ports import Catalogue, Lease, SharedCache
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Image).decode
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """What somebody has of an image, None if there is none, with everything that was committed before `as_of`."""
+
+    found: Remembered | None
+    as_of: int
+
+
+class Sources(msgspec.Struct, frozen=True):
+    """Everything that knows images; `ttl` is how many seconds the shared cache keeps one."""
+
+    memory: Memory
+    overlay: Overlay[UUID, Remembered]
+    shared: SharedCache
+    base: Base
+    lease: Lease
+    ttl: float
+    flights: Flights[Seen] = msgspec.field(default_factory=Flights)
+
+
 async def look_up(
-    image_id: str,
-    principal: Principal,
-    *,
-    memory: Memory,
-    shared: SharedCache,
-    catalogue: Catalogue,
-    trust: Trust,
-    flights: Flights[Remembered],
-    ttl: float,
+    image_id: str, principal: Principal, token: ConsistencyToken | None, *, sources: Sources
 ) -> Remembered:
-    """The image under this id, with its answer ready.
+    """The image under this id, with its answer ready, not older than the change that `token` stands for.
 
     Raises `ImageNotFound` for what is not there, what is deleted, what the caller may not see and what is no
-    id at all: they look alike. Raises `Unavailable` when it takes the replica and there is none. What is
-    remembered is used only while `trust` lasts; `ttl` is how many seconds the shared cache keeps an image.
+    id at all: they look alike. Raises `Unavailable` when nobody who could answer is there.
     """
-    found = memory.get(image_id) if trust.in_memory() else None
-    if found is None:
-        known = _parse(image_id)
-        found = await flights.join(known, lambda: _fetch(known, memory, shared, catalogue, trust, ttl))
-    if found.image.visibility is Visibility.PRIVATE and found.image.owner_id != principal.user_id:
+    found = sources.memory.get(image_id) if sources.lease.is_held else None
+    if found is None or (token is not None and not _is_after(found, token)):
+        found = await _find(_parse(image_id), token, sources)
+    image = found.image
+    if image.deleted_at is not None or (image.visibility is Visibility.PRIVATE and image.owner_id != principal.user_id):
         raise ImageNotFound
     return found
 
 
-async def _fetch(  # noqa: PLR0917 - hands on what look_up was given
-    image_id: UUID, memory: Memory, shared: SharedCache, catalogue: Catalogue, trust: Trust, ttl: float
-) -> Remembered:
-    """Asks the shared cache and the base. A deletion that was heard of is final, whatever either says."""
-    if memory.is_gone(str(image_id)):
+def _is_after(found: Remembered, token: ConsistencyToken) -> bool:
+    image = found.image
+    return found.as_of >= token.lsn or (image.id == token.subject_id and image.version >= token.version)
+
+
+async def _find(image_id: UUID, token: ConsistencyToken | None, sources: Sources) -> Remembered:
+    """Asks whoever may answer, until an answer is as new as it has to be; the primary's is."""
+    overlay, base = sources.overlay, sources.base
+    index = None if sources.lease.is_held else await base.index()
+    question = Question(image_id, token, index)
+    if question.is_plain and sources.memory.is_absent(str(image_id)):
         raise ImageNotFound
-    image = await _cached(image_id, memory, shared) if trust.in_cache() else None
-    if image is None:
-        image = await catalogue.select_image(image_id)
-        await failpoint("look_up.before_fill")
-        if image is None or memory.is_gone(str(image_id)):
+    deadline = base.deadline()
+    asked = False
+    while True:
+        entry = overlay.get(image_id)
+        route = decide(question, entry, overlay.needed(image_id), base.position)
+        if route is Route.GONE:
             raise ImageNotFound
-        await shared.put(image_id, image.version, _encode(image), ttl)
-    found = prepare(image)
-    memory.remember(found)
-    return memory.newest(found)
+        if route is Route.OVERLAY and entry is not None and entry.value is not None:
+            return entry.value
+        if route is Route.BASE and not asked:
+            asked = True
+            seen = await _ask(question, sources)
+            if seen is None:
+                break
+            if seen.as_of >= demand(question, overlay.needed(image_id)):
+                return _present(seen)
+        else:
+            asked = False
+            if not await base.news.wait(deadline):
+                break
+    return await _ask_primary(image_id, sources)
 
 
-async def _cached(image_id: UUID, memory: Memory, shared: SharedCache) -> Image | None:
-    """What the shared cache has, unless it is older than what was heard of."""
-    data = await shared.get(image_id)
-    if data is None:
+async def _ask(question: Question, sources: Sources) -> Seen | None:
+    """What the shared cache or the replica has, asked once for all who ask at the same time; None without a replica."""
+    image_id = question.image_id
+    try:
+        return await sources.flights.join(
+            (image_id, question.is_plain), lambda: _fetch(image_id, sources, cached=question.is_plain)
+        )
+    except Unavailable:
+        return None
+
+
+async def _fetch(image_id: UUID, sources: Sources, *, cached: bool) -> Seen:
+    seen = await _cached(image_id, sources) if cached else None
+    if seen is None:
+        row = await sources.base.rows.select_image(image_id)
+        await failpoint("look_up.before_fill")
+        seen = Seen(None if row.image is None else prepare(row.image, row.as_of), row.as_of)
+        _remember(image_id, seen, sources)
+        if row.image is not None and cached:
+            await sources.shared.put(image_id, row.image.version, row.as_of, _encode(row.image), sources.ttl)
+    else:
+        _remember(image_id, seen, sources)
+    return seen
+
+
+def _remember(image_id: UUID, seen: Seen, sources: Sources) -> None:
+    """Keeps what was seen, if it is all that was heard. Between this question and the keeping nothing can happen."""
+    overlay, memory = sources.overlay, sources.memory
+    if overlay.get(image_id) is not None or seen.as_of < overlay.needed(image_id):
+        return
+    if seen.found is None:
+        memory.remember_absent(str(image_id))
+    else:
+        memory.remember(seen.found)
+
+
+async def _cached(image_id: UUID, sources: Sources) -> Seen | None:
+    """What the shared cache has, if it can be read and has all that was heard."""
+    cached = await sources.shared.get(image_id)
+    if cached is None or cached.as_of < sources.overlay.needed(image_id):
         return None
     try:
-        image = _decode(data)
+        return Seen(prepare(_decode(cached.data), cached.as_of), cached.as_of)
     except msgspec.DecodeError:
         return None  # written by another version of this program: the base knows better
-    return image if image.version >= memory.floor(str(image_id)) else None
+
+
+async def _ask_primary(image_id: UUID, sources: Sources) -> Remembered:
+    """What the primary has. It is not remembered, for nobody can say as of when it is."""
+
+    async def select(rows: Catalogue) -> Image | None:
+        return (await rows.select_image(image_id)).image
+
+    image = await sources.base.ask_primary(select)
+    if image is None:
+        raise ImageNotFound
+    return prepare(image)
+
+
+def _present(seen: Seen) -> Remembered:
+    if seen.found is None:
+        raise ImageNotFound
+    return seen.found
 
 
 def _parse(image_id: str) -> UUID:

@@ -3,56 +3,70 @@
 Run as `python -m services.read.main`; run as many as the load needs.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from uuid import UUID
 
+import msgspec
 import uuid_utils.compat
 from litestar.types import ASGIApp
 
-from contracts.events import ImageEvent
+from contracts.errors import Unavailable
+from contracts.events import Event, decode
 from infrastructure import env
 from infrastructure.imaging.placeholder import placeholder_png
 from infrastructure.nats.config import NatsConfig
-from infrastructure.nats.connection import open_nats
+from infrastructure.nats.connection import Connection, open_nats
 from infrastructure.nats.delivery import Delivery
+from infrastructure.nats.lease import Lease, open_lease
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.tail import follow
 from infrastructure.postgres.catalogue import Catalogue
-from infrastructure.postgres.config import ReplicaConfig
-from infrastructure.postgres.primary import check_primary
+from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
+from infrastructure.postgres.outbox import Outbox
+from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replica import Replica, open_replica
 from infrastructure.postgres.shards import newer_than
 from infrastructure.redis.cache import ViewCache, open_cache
 from infrastructure.redis.config import RedisConfig
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
+from infrastructure.telemetry import metrics
+from services.read.base import Base
 from services.read.config import ReadConfig
 from services.read.fetch import Budget, fetch
-from services.read.flights import Flights
 from services.read.follow import Follower
 from services.read.http.app import routes
 from services.read.list_images import list_images
-from services.read.look_up import look_up
-from services.read.measure import keep_measuring
-from services.read.memory import Memory
-from services.read.trust import Trust
+from services.read.look_up import Sources, look_up
+from services.read.memory import Memory, Remembered
+from services.read.overlay import Overlay
+from services.read.recent import RecentImages
 from services.shared.apps import observed_app
+from services.shared.bounds import Bounds
 from services.shared.clock import utc_now
 from services.shared.damage import DamageReporter
 from services.shared.health import Dependency, holds
-from services.shared.running import background, run
+from services.shared.running import ProcessConfig, background, run
 from services.shared.shards import following
+
+LEASE_WITHIN = 5.0
+"""Seconds that the start waits for the first lease: until then the primary is asked for everything."""
+
+MAX_UNSENT = 5000
+"""Events that are heard past the stream at most."""
 
 
 @asynccontextmanager
 async def open_app() -> AsyncIterator[ASGIApp]:
     """The application, with everything that it stands on open for as long as the block runs."""
-    config = env.read(ReadConfig)
+    config, bounds = env.read(ReadConfig), env.read(Bounds)
     async with AsyncExitStack() as rooms:
         replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
-        await rooms.enter_async_context(background(keep_measuring(replica)))
+        primary = await rooms.enter_async_context(open_primary(_for_reads(config), required=False))
         shared = await rooms.enter_async_context(open_cache(env.read(RedisConfig)))
         damage = DamageReporter(now=utc_now, new_id=uuid_utils.compat.uuid7, clock=time.monotonic)
         newer = partial(newer_than, fetch=replica.fetch)
@@ -62,70 +76,129 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         )
         shards = await rooms.enter_async_context(following(newer, storage))
 
-        memory = Memory(config.memory_bytes)
-        trust = Trust(
-            attached=lambda: tail.is_attached,
-            told=lambda: follower.has_told_all,
-            ttl=config.cache_ttl,
-            clock=time.monotonic,
+        memory = Memory(config.memory_bytes, config.cache_ttl, clock=time.monotonic)
+        overlay: Overlay[UUID, Remembered] = Overlay(config.overlay_bytes)
+        metrics.overlay_entries.set_function(lambda: len(overlay))
+        metrics.overlay_evicted.set_function(lambda: overlay.evicted)
+        recent = RecentImages(overlay, memory)
+        base = Base(
+            replica=replica,
+            rows=Catalogue(replica),
+            primary=primary,
+            primary_rows=Catalogue(primary),
+            budget=config.primary_budget,
+            lag_bound=bounds.lag_bound,
+            settle=recent.settle,
         )
-        follower = Follower(memory=memory, shared=shared, on_overflow=trust.restart)
-
-        def doubt() -> None:
-            memory.clear()
-            trust.restart()
-
-        def hear(delivery: Delivery) -> None:
-            if isinstance(delivery.event, ImageEvent):
-                follower.hear(delivery.event.image)
-            shards.hear(delivery.event)
-
-        nats = await rooms.enter_async_context(
-            open_nats(env.read(NatsConfig), consumers=(), on_lost=trust.restart, within=1.0, required=False)
+        await base.look()
+        await rooms.enter_async_context(background(base.keep_looking()))
+        await rooms.enter_async_context(background(base.keep_sampling()))
+        follower = Follower(
+            (recent,), unsent=partial(_unsent, primary, replica), index=base.index, look=lambda: base.last_look
         )
+        nats, lease = await rooms.enter_async_context(_attached(follower, shards.hear, base))
         await rooms.enter_async_context(background(damage.run(Publisher(nats).hint)))
-        await rooms.enter_async_context(background(follower.run()))
-        tail = await rooms.enter_async_context(follow(nats, hear, on_gap=doubt, within=1.0, required=False))
 
-        catalogue = Catalogue(replica)
+        sources = Sources(memory, overlay, shared, base, lease, config.cache_ttl)
         yield observed_app(
             routes(
-                look_up=partial(
-                    look_up,
-                    memory=memory,
-                    shared=shared,
-                    catalogue=catalogue,
-                    trust=trust,
-                    flights=Flights(),
-                    ttl=config.cache_ttl,
-                ),
-                list_images=partial(list_images, catalogue=catalogue),
+                look_up=partial(look_up, sources=sources),
+                list_images=partial(list_images, sources=sources),
                 fetch=partial(fetch, objects=storage.objects, budget=Budget(config.fetch_memory)),
                 draw_placeholder=placeholder_png,
                 max_age=config.max_age,
-                dependencies=_dependencies(config, replica, shared, lambda: tail.is_attached),
+                dependencies=_dependencies(replica, base, shared, nats, lease),
                 storage=storage,
             )
         )
 
 
+def _for_reads(config: ReadConfig) -> PrimaryConfig:
+    """A few connections, one of them for questions about the log, and the deadlines of reads."""
+    deadlines = env.read(ReplicaConfig)
+    return msgspec.structs.replace(
+        env.read(PrimaryConfig),
+        pool_size=config.primary_budget + 1,
+        connect_timeout=deadlines.connect_timeout,
+        lock_timeout=deadlines.read_timeout / 2,
+        statement_timeout=deadlines.read_timeout,
+    )
+
+
+@asynccontextmanager
+async def _attached(
+    follower: Follower, also: Callable[[Event], None], base: Base
+) -> AsyncIterator[tuple[Connection, Lease]]:
+    """Follows the stream and holds a lease as soon as both can be had; waits a little for it, and begins without."""
+    lease: Lease | None = None
+    process = env.read(ProcessConfig)
+
+    def hear(delivery: Delivery) -> None:
+        follower.hear(delivery.event, delivery.lsn)
+        if lease is not None:
+            lease.acknowledge(delivery)
+        base.news.tell()
+        also(delivery.event)
+
+    def doubt() -> None:
+        follower.doubt()
+        if lease is not None:
+            lease.drop()
+
+    async with AsyncExitStack() as rooms:
+        nats = await rooms.enter_async_context(
+            open_nats(env.read(NatsConfig), consumers=(), within=1.0, required=False)
+        )
+        tail = await rooms.enter_async_context(
+            follow(nats, hear, on_gap=doubt, place=follower.place, within=1.0, required=False)
+        )
+        lease = await rooms.enter_async_context(
+            open_lease(
+                nats,
+                tail,
+                address=f"http://{process.host}:{process.port}",
+                ready=lambda: True,  # what was missed is made good by catching up, before a lease is believed
+                hear_unsent=follower.catch_up,
+            )
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEASE_WITHIN if nats.is_connected else 0.0):
+                while not lease.is_held:  # noqa: ASYNC110 - nothing tells when it is
+                    await asyncio.sleep(0.01)
+        yield nats, lease
+
+
+async def _unsent(primary: Primary, replica: Replica) -> list[tuple[Event, str]]:
+    """The events that the primary has not sent; when it is gone, those that it had not when the replica heard last.
+
+    Raises `Unavailable`, also when there are more than can be heard at once: the relay has to send some first.
+    """
+    unsent: list[tuple[Event, str]]
+    try:
+        unsent = [(decode(row.payload), row.lsn) for row in await Outbox(primary).peek(MAX_UNSENT)]
+    except Unavailable:
+        # What the replica knows of, it shows: such an event only ends what is remembered.
+        unsent = [(decode(payload), "0/0") for payload in await replica.unsent(MAX_UNSENT)]
+    if len(unsent) == MAX_UNSENT:
+        raise Unavailable
+    return unsent
+
+
 def _dependencies(
-    config: ReadConfig, replica: Replica, shared: ViewCache, attached: Callable[[], bool]
+    replica: Replica, base: Base, shared: ViewCache, nats: Connection, lease: Lease
 ) -> tuple[Dependency, ...]:
-    """What health looks at. Only without any replica can nothing be answered."""
+    """What health looks at. Only without any replica and without the primary can nothing be answered."""
     return (
-        Dependency("postgres replica", replica.ping),
+        Dependency("postgres", base.ping),
         *(
             Dependency(f"postgres replica {n}", partial(replica.check, address), essential=False)
             for n, address in enumerate(replica.addresses, start=1)
         ),
-        *(
-            Dependency("postgres primary", partial(check_primary, address), essential=False)
-            for address in (config.primary,)
-            if address
-        ),
+        Dependency("postgres primary", base.index, essential=False),
+        Dependency("replica lag", holds(lambda: base.is_near), essential=False),
         Dependency("redis", shared.ping, essential=False),
-        Dependency("nats", holds(attached), essential=False),
+        Dependency("nats", holds(lambda: nats.is_connected), essential=False),
+        Dependency("lease", holds(lambda: lease.is_held), essential=False),
     )
 
 

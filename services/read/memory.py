@@ -1,11 +1,12 @@
-"""The read service's own memory of images: bounded in bytes, never older than what it was told.
+"""The read service's own memory of images: bounded in bytes and in time.
 
-Three things may happen to an id in any order: it is looked up in the base, which may lag; the
-answer is remembered; an event tells of a newer version. `forget` therefore leaves a floor behind, and
-`remember` refuses what is below it, so a slow look-up can't put an old image back.
+What may be put here, and when it has to go, is the business of `look_up.py` and `follow.py`; both do it in one step,
+without an await between the overlay's word and this. So an image is never in the overlay and here with different
+versions, and what is found here is the newest that was heard of: one look into one table answers most requests.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import msgspec
 
@@ -18,35 +19,44 @@ _hits, _misses = (metrics.cache_requests.labels("memory", outcome) for outcome i
 OVERHEAD = 2048
 """Bytes that an entry takes besides its view: the image's own objects and the tables, as measured with tracemalloc."""
 
-MAX_FLOORS = 100_000
-"""Floors kept, about 16 MB of them; they only have to outlive look-ups that were under way when the event came."""
-
-
-GONE = 1 << 62
-"""The floor of a deleted image, above all versions."""
+MAX_ABSENT = 10_000
+ABSENT_FOR = 1.0
+"""Ids remembered as unknown, and for how many seconds."""
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """An image with its answer ready: the JSON of its view and its entity tag."""
+    """An image with its answer ready: the JSON of its view and its entity tag.
+
+    It has everything that was committed before `as_of`.
+    """
 
     image: Image
     body: bytes
     tag: bytes
+    as_of: int = 0
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return len(self.body) + OVERHEAD
 
 
-def prepare(image: Image) -> Remembered:
+def prepare(image: Image, as_of: int = 0) -> Remembered:
     """Encodes the answer once, for all requests that will get it."""
-    return Remembered(image, encode_json(view(image)), version_tag(image.version).encode())
+    return Remembered(image, encode_json(view(image)), version_tag(image.version).encode(), as_of)
 
 
 class Memory:
     """Images by id, least recently used first out. Nothing here awaits, so every call is one step."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, max_age: float, *, clock: Callable[[], float]) -> None:
+        """What is older than `max_age` seconds is looked up again, lest a lost event is felt for ever."""
         self._max_bytes = max_bytes
+        self._max_age = max_age
+        self._clock = clock
         self._bytes = 0
-        self._entries: OrderedDict[str, Remembered] = OrderedDict()
-        self._floors: OrderedDict[str, int] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[Remembered, float]] = OrderedDict()
+        self._absent: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -54,56 +64,50 @@ class Memory:
     def clear(self) -> None:
         """Events were missed: nothing that is remembered can be believed any more."""
         self._entries.clear()
+        self._absent.clear()
         self._bytes = 0
 
     def get(self, image_id: str) -> Remembered | None:
         """What is remembered under this id, in the spelling of the id's canonical form."""
-        entry = self._entries.get(image_id)
-        if entry is None:
+        held = self._entries.get(image_id)
+        if held is None or held[1] < self._clock():
             _misses.inc()
             return None
         self._entries.move_to_end(image_id)
         _hits.inc()
-        return entry
+        return held[0]
+
+    def peek(self, image_id: str) -> Remembered | None:
+        """The same without counting as a use, for who only wants to know."""
+        held = self._entries.get(image_id)
+        return held[0] if held is not None and held[1] >= self._clock() else None
 
     def remember(self, entry: Remembered) -> None:
-        """Keeps an image, unless a newer version is known of."""
+        """Keeps an image, instead of what was kept of it before."""
         image_id = str(entry.image.id)
-        if entry.image.version < self.floor(image_id) or self.newest(entry) is not entry:
-            return
-        self._drop(image_id)
-        self._entries[image_id] = entry
-        self._bytes += len(entry.body) + OVERHEAD
+        self.forget(image_id)
+        self._entries[image_id] = (entry, self._clock() + self._max_age)
+        self._bytes += entry.size
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
-    def forget(self, image_id: str, version: int) -> None:
-        """An event told of this version: what is older goes and does not come back."""
-        self._floors[image_id] = max(version, self._floors.pop(image_id, 0))
-        if len(self._floors) > MAX_FLOORS:
-            self._floors.popitem(last=False)
-        entry = self._entries.get(image_id)
-        if entry is not None and entry.image.version < version:
-            self._drop(image_id)
+    def remember_absent(self, image_id: str) -> None:
+        """Keeps for a second that there is no such image."""
+        self.forget(image_id)
+        self._absent[image_id] = self._clock() + ABSENT_FOR
+        if len(self._absent) > MAX_ABSENT:
+            self._absent.popitem(last=False)
 
-    def bury(self, image_id: str) -> None:
-        """An event told of the deletion, which is final: no version is newer."""
-        self.forget(image_id, GONE)
+    def is_absent(self, image_id: str) -> bool:
+        """Whether it was asked for less than a second ago and wasn't there."""
+        return self._absent.get(image_id, 0.0) > self._clock()
 
-    def floor(self, image_id: str) -> int:
-        """The newest version that events told of, 0 when none did lately."""
-        return self._floors.get(image_id, 0)
-
-    def is_gone(self, image_id: str) -> bool:
-        """Whether an event told lately that the image is deleted."""
-        return self.floor(image_id) == GONE
-
-    def newest(self, entry: Remembered) -> Remembered:
-        """The entry, or the one that is remembered of the same image when that is newer."""
-        held = self._entries.get(str(entry.image.id))
-        return held if held is not None and held.image.version > entry.image.version else entry
+    def forget(self, image_id: str) -> None:
+        """Something has happened to an image: what is remembered of it, or that there is none, is not true any more."""
+        self._absent.pop(image_id, None)
+        self._drop(image_id)
 
     def _drop(self, image_id: str) -> None:
-        entry = self._entries.pop(image_id, None)
-        if entry is not None:
-            self._bytes -= len(entry.body) + OVERHEAD
+        held = self._entries.pop(image_id, None)
+        if held is not None:
+            self._bytes -= held[0].size

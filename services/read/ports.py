@@ -1,5 +1,9 @@
-"""What the read service's use cases need from outside, as narrowly as they need it."""
+"""What the read service's use cases need from outside, as narrowly as they need it.
 
+Positions are numbers of bytes in the primary's log, as `contracts.consistency` has them.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -10,29 +14,90 @@ Place = tuple[datetime, UUID]
 """A place in a list, newest first: after the image with this time of creation and this id."""
 
 
-class Catalogue(Protocol):
-    """What a replica tells, which may be behind. Deleted images are in none of its answers. Raises `Unavailable`."""
+class Found(Protocol):
+    """What a base has of an image, with everything that was committed before `as_of`."""
 
-    async def select_image(self, image_id: UUID) -> Image | None: ...
+    @property
+    def image(self) -> Image | None: ...
+    @property
+    def as_of(self) -> int: ...
+
+
+class Page(Protocol):
+    """Images in a list's order, with everything that was committed before `as_of`."""
+
+    @property
+    def images(self) -> tuple[Image, ...]: ...
+    @property
+    def as_of(self) -> int: ...
+
+
+class Catalogue(Protocol):
+    """What a replica, or the primary, tells. Deleted images are in none of its answers. Raises `Unavailable`."""
+
+    async def select_image(self, image_id: UUID) -> Found: ...
 
     async def select_page(
         self, *, limit: int, after: Place | None, tags: tuple[str, ...], content_type: str | None
-    ) -> tuple[Image, ...]:
+    ) -> Page:
         """Public images, newest first, that have all the tags and the type."""
         ...
+
+    async def select_versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The versions of those images that there are."""
+        ...
+
+
+class Look(Protocol):
+    """How far a replica has replayed, and what it has replayed for certain: the events of `stream` up to `sequence`."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def stream(self) -> str | None: ...
+    @property
+    def sequence(self) -> int: ...
+
+
+class Replica(Protocol):
+    """The replica in use. Raises `Unavailable`."""
+
+    async def look(self) -> Look: ...
+
+
+class Primary(Protocol):
+    """The server that takes writes. Raises `Unavailable`."""
+
+    async def position(self) -> int:
+        """A position not before any commit that was answered before this was called."""
+        ...
+
+
+class Cached(Protocol):
+    """The bytes of an image in a cache, as of a position."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def as_of(self) -> int: ...
 
 
 class SharedCache(Protocol):
     """A cache that all read services share. It never raises: what it can't tell it does not have."""
 
-    async def get(self, image_id: UUID) -> bytes | None: ...
+    async def get(self, image_id: UUID) -> Cached | None: ...
 
-    async def put(self, image_id: UUID, version: int, data: bytes, ttl: float) -> None:
-        """Keeps `data` for `ttl` seconds unless a newer version, or word of a deletion, came before it."""
+    async def put(self, image_id: UUID, version: int, as_of: int, data: bytes, ttl: float) -> None:
+        """Keeps `data` for `ttl` seconds unless it has something newer."""
         ...
 
-    async def forget(self, image_id: UUID, version: int) -> bool:
-        """Drops what is older than `version` and refuses it from now on. False when the cache did not listen."""
+
+class Lease(Protocol):
+    """What lets a read service answer from what it remembers."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether everything that was settled so far has been heard here. False means detached."""
         ...
 
 

@@ -23,6 +23,7 @@ from infrastructure.imaging.rendered import Rendered, Undecodable
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import Connection, open_nats
 from infrastructure.nats.delivery import Delivery
+from infrastructure.nats.place import stream_place
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.subscription import Outcome, consume
 from infrastructure.nats.tail import follow
@@ -31,6 +32,7 @@ from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.discarded import Discarded
+from infrastructure.postgres.heartbeat import Heartbeat
 from infrastructure.postgres.idempotency import IdempotencyKeys
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.moves import Moves
@@ -51,6 +53,7 @@ from services.shared.damage import DamageReporter
 from services.shared.health import Dependency, health_routes, holds
 from services.shared.running import background, run
 from services.shared.shards import SHARD_EVENTS, first_shards, following
+from services.worker.beat import keep_beating
 from services.worker.config import WorkerConfig
 from services.worker.derive import OneAtATime, derive, give_up
 from services.worker.discard import keep_discarding
@@ -125,6 +128,8 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         wake = asyncio.Event()
         await rooms.enter_async_context(background(outbox.listen(wake.set)))
         await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=_publisher(nats))))
+        place = partial(stream_place, nats)
+        await rooms.enter_async_context(background(keep_beating(heartbeat=Heartbeat(primary), place=place)))
         await rooms.enter_async_context(
             background(keep_discarding(discarded=Discarded(primary), objects=storage.objects, clock=utc_now))
         )

@@ -50,6 +50,16 @@ class OutboxKeeper(Protocol):
     async def prune(self, before: datetime) -> int: ...
 
 
+StreamPlace = Callable[[], Awaitable[tuple[str, int]]]
+"""When the stream was made, and the sequence of its last event. Raises `Unavailable`."""
+
+
+class Heartbeat(Protocol):
+    """The row by which replicas tell how far in the stream they are. Raises `Unavailable`."""
+
+    async def beat(self, stream: str, sequence: int) -> None: ...
+
+
 class Publish(Protocol):
     """Hands an event to the stream; returns when it is durable there. Raises `Unavailable`."""
 

@@ -312,8 +312,8 @@ def test_health_names_every_dependency(api):
     answer = api.get("/health")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
-    replicas = {"postgres replica", "postgres replica 1", "postgres replica 2"}
-    others = {"postgres primary", "redis", "nats", "shard shard-1", "shard shard-4"}
+    replicas = {"postgres", "postgres replica 1", "postgres replica 2"}
+    others = {"postgres primary", "replica lag", "redis", "nats", "lease", "shard shard-1", "shard shard-4"}
     assert replicas | others <= set(answer.json()["dependencies"])
 
 

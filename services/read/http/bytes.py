@@ -21,6 +21,7 @@ from services.read.http.conditions import http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.images import LookUp
 from services.shared.answers import Answer, Headers
+from services.shared.consistency import read_token
 from services.shared.principals import identify
 
 DrawPlaceholder = Callable[[str | None, int, int], bytes]
@@ -60,7 +61,7 @@ def bytes_routes(look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: in
     """The routes, bound to their use cases. `max_age` is how many seconds browsers may keep public bytes."""
 
     async def image_of(request: Request[Any, Any, Any], image_id: str) -> Image:
-        return (await look_up(image_id, identify(request))).image
+        return (await look_up(image_id, identify(request), read_token(request.scope))).image
 
     def send(request: Request[Any, Any, Any], image: Image, part: Part, download: bool) -> Answer:
         tags = _tags(image, part)

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler, route
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
+from contracts.consistency import ConsistencyToken
 from contracts.images import ImagePage, ImageView
 from contracts.principals import Principal
 from services.read.http.conditions import require_match, unchanged
@@ -16,10 +17,11 @@ from services.read.http.queries import DEFAULT_LIMIT, MAX_LIMIT, read_asked
 from services.read.list_images import Asked
 from services.read.memory import Remembered
 from services.shared.answers import JSON, Answer, json_answer
+from services.shared.consistency import read_token
 from services.shared.principals import identify
 
-LookUp = Callable[[str, Principal], Awaitable[Remembered]]
-ListImages = Callable[[Asked, Principal], Awaitable[ImagePage]]
+LookUp = Callable[[str, Principal, ConsistencyToken | None], Awaitable[Remembered]]
+ListImages = Callable[[Asked, Principal, ConsistencyToken | None], Awaitable[ImagePage]]
 """The use cases with their collaborators bound."""
 
 REVALIDATE = (b"cache-control", b"no-cache")
@@ -37,7 +39,7 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
         tags=["images"],
     )
     async def get_image(request: Request[Any, Any, Any], image_id: FromPath[str]) -> Answer:
-        found = await look_up(image_id, identify(request))
+        found = await look_up(image_id, identify(request), read_token(request.scope))
         headers = [JSON, (b"etag", found.tag), REVALIDATE]
         require_match(request.headers, found.tag.decode())
         if unchanged(request.headers, found.tag.decode()):
@@ -66,7 +68,8 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
             str | None, QueryParameter(required=False, description="`image/jpeg` for example")
         ] = None,
     ) -> Answer:
-        page = await list_images(read_asked(limit, cursor, tags, content_type), identify(request))
+        asked = read_asked(limit, cursor, tags, content_type)
+        page = await list_images(asked, identify(request), read_token(request.scope))
         return json_answer(200, page, [REVALIDATE])
 
     return [get_image, get_images]

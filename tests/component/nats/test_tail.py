@@ -9,6 +9,7 @@ from contracts.events import ImageChanged, ImageDeleted
 from infrastructure.nats import tail as tail_module
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import open_nats
+from infrastructure.nats.place import stream_place
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.pull import Pull
 from infrastructure.nats.tail import follow
@@ -74,17 +75,34 @@ async def test_more_events_than_are_pulled_at_once(connection, monkeypatch):
         await becomes(lambda: follower.events, events)
 
 
-async def test_a_handler_that_fails_is_called_for_the_next_event(connection):
-    """One event that can't be handled doesn't end the following."""
-    seen, events = [], [make_event(), make_event()]
+async def test_a_follower_may_begin_earlier(connection):
+    """It is told which stream there is and which events are in it, and says after which to begin."""
+    follower, events = Follower(), [make_event() for _ in range(4)]
+    await publish(connection, *events)
+    asked = []
+
+    def place(stream, first, last):
+        asked.append((stream, first, last))
+        return 2
+
+    async with follower.follow(connection, place=place):
+        await becomes(lambda: follower.events, events[2:])
+    assert asked == [((await stream_place(connection))[0], 1, 4)]
+    assert await stream_place(connection) == (asked[0][0], 4)
+
+
+async def test_a_handler_that_fails_is_called_for_the_next_event_and_told_of_a_gap(connection):
+    """One event that can't be handled doesn't end the following; whatever it should have done is not done."""
+    seen, events, gaps = [], [make_event(), make_event()], []
 
     def handle(delivery):
         seen.append(delivery.event)
         raise ValueError("broken")
 
-    async with follow(connection, handle):
+    async with follow(connection, handle, on_gap=lambda: gaps.append(1)):
         await publish(connection, *events)
         await becomes(lambda: seen, events)
+        await becomes(lambda: len(gaps), 2)
 
 
 async def test_an_event_that_can_not_be_decoded_is_a_gap(connection):

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 from itertools import product
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from msgspec.structs import replace
@@ -39,7 +39,7 @@ async def walk(catalogue: Catalogue, limit: int, **filters):
     """The pages of a list, one after the other, the last of them short or empty."""
     after = None
     while True:
-        page = await catalogue.select_page(limit=limit, after=after, **filters)
+        page = (await catalogue.select_page(limit=limit, after=after, **filters)).images
         assert len(page) <= limit
         yield page
         if len(page) < limit:
@@ -82,7 +82,7 @@ async def test_lists_show_public_images_only(catalogue, ledger):
     for image in (shown, unlisted, private, deleted):
         await ledger.insert(image, delete_token_hash=None)
     await ledger.delete(deleted.id, lambda _: None)
-    assert await catalogue.select_page(limit=10) == (shown,)
+    assert (await catalogue.select_page(limit=10)).images == (shown,)
 
 
 async def test_pages_are_stable_under_uploads_and_deletes(catalogue, ledger, images):
@@ -105,13 +105,13 @@ async def test_cursor_needs_no_living_image(catalogue, ledger, images):
     """A page begins behind a place in the order, also when the image that was there is gone."""
     place = images[10]
     await ledger.delete(place.id, lambda _: None)
-    page = await catalogue.select_page(limit=5, after=(place.created_at, place.id))
+    page = (await catalogue.select_page(limit=5, after=(place.created_at, place.id))).images
     assert list(page) == images[11:16]
 
 
 async def test_ids_from_rows_are_like_any_others(catalogue, images):
     """An id that came from a row finds what was stored under an equal one."""
-    (image,) = await catalogue.select_page(limit=1)
+    (image,) = (await catalogue.select_page(limit=1)).images
     assert {UUID(str(image.id)): True}[image.id]
     assert isinstance(image.id, UUID)
 
@@ -166,4 +166,11 @@ async def crowd(psql):
 async def test_reads_at_once_share_the_pool(catalogue, images):
     """More reads at once than there are connections are all answered."""
     found = await asyncio.gather(*(catalogue.select_image(image.id) for image in images))
-    assert list(found) == images
+    assert [each.image for each in found] == images
+
+
+async def test_versions_are_told_of_images_that_are_there(catalogue, ledger, images):
+    """Not of deleted ones, nor of those that never were."""
+    await ledger.delete(images[0].id, lambda _: None)
+    ids = [image.id for image in images] + [uuid4()]
+    assert await catalogue.select_versions(ids) == {image.id: 1 for image in images[1:]}

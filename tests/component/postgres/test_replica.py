@@ -7,17 +7,19 @@ from uuid import uuid4
 
 import pytest
 
+from contracts.consistency import position
 from contracts.errors import Unavailable
+from contracts.events import decode
 from deploy.local import ports
 from infrastructure.postgres import replica as replica_module
 from infrastructure.postgres.catalogue import Catalogue
 from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
 from infrastructure.postgres.errors import NotReady
+from infrastructure.postgres.heartbeat import Heartbeat
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import open_primary
 from infrastructure.postgres.replica import Replica, open_replica
 from infrastructure.telemetry import metrics
-from services.read.measure import measure
 from tests.component.postgres.cluster import Server, dbmate
 from tests.component.postgres.images import plain_image
 from tests.eventually import eventually
@@ -191,28 +193,6 @@ async def test_each_replica_can_be_checked(standbys):
             await replica.check(second)
 
 
-async def test_lag_is_the_age_of_what_was_replayed_last(cluster, clock):
-    """Seconds while replay stands still behind what came, nothing when all of it is replayed."""
-    config = PrimaryConfig(primary=cluster.primary.address)
-    async with open_primary(config) as primary, open_replica(reading(cluster.standbys[0])) as replica:
-        ledger = Ledger(primary, clock=clock, new_id=uuid4)
-        await cluster.standbys[0].caught_up((await ledger.insert(plain_image(), delete_token_hash=None)).lsn)
-        cluster.standbys[0].sql("SELECT pg_wal_replay_pause()")
-        await ledger.insert(plain_image(), delete_token_hash=None)
-
-        async def is_behind() -> None:
-            await measure(replica)
-            assert metrics.replica_lag_seconds._value.get() > 0
-
-        await eventually(is_behind)
-        cluster.standbys[0].sql("SELECT pg_wal_replay_resume()")
-
-        async def is_level() -> None:
-            assert await replica.lag() == 0
-
-        await eventually(is_level)
-
-
 async def test_position_follows_replay(cluster, clock):
     """A commit can be read once the replica's position has reached the commit's, and not before."""
     config = PrimaryConfig(primary=cluster.primary.address)
@@ -221,31 +201,92 @@ async def test_position_follows_replay(cluster, clock):
         image = plain_image()
         cluster.standbys[0].sql("SELECT pg_wal_replay_pause()")
         committed = await ledger.insert(image, delete_token_hash=None)
-        assert await Catalogue(replica).select_image(image.id) is None
-        assert position(await replica.replay_position()) < position(committed.lsn)
+        assert (await Catalogue(replica).select_image(image.id)).image is None
+        assert (await replica.look()).position < position(committed.lsn)
+        assert (await Catalogue(replica).select_image(image.id)).as_of == replica.position
         cluster.standbys[0].sql("SELECT pg_wal_replay_resume()")
 
         async def replayed() -> None:
-            assert position(await replica.replay_position()) >= position(committed.lsn)
+            assert (await replica.look()).position >= position(committed.lsn)
 
         await eventually(replayed)
-        assert await Catalogue(replica).select_image(image.id) == image
+        found = await Catalogue(replica).select_image(image.id)
+        assert found.image == image
+        assert found.as_of == replica.position >= position(committed.lsn)
 
 
-def position(lsn: str) -> int:
-    """A WAL position as a number."""
-    high, low = lsn.split("/")
-    return int(high, 16) << 32 | int(low, 16)
+async def test_a_replica_tells_which_events_it_has_replayed(cluster):
+    """Those up to the place in the stream that the last heartbeat it has replayed was written with."""
+    config = PrimaryConfig(primary=cluster.primary.address)
+    async with open_primary(config) as primary, open_replica(reading(*cluster.standbys)) as replica:
+        before = await replica.look()
+        await Heartbeat(primary).beat("made at noon", 7)
+
+        async def is_there() -> None:
+            look = await replica.look()
+            assert (look.stream, look.sequence) == ("made at noon", 7)
+            assert look.position > before.position
+
+        await eventually(is_there)
+
+
+async def test_the_primarys_position_is_not_before_any_commit(cluster, clock):
+    """A replica that has replayed it has everything that was answered before it was asked for."""
+    config = PrimaryConfig(primary=cluster.primary.address)
+    async with open_primary(config) as primary, open_replica(reading(*cluster.standbys)) as replica:
+        ledger = Ledger(primary, clock=clock, new_id=uuid4)
+        for _ in range(20):
+            image = plain_image()
+            await ledger.insert(image, delete_token_hash=None)
+            asked = await primary.position()
+
+            async def replayed(asked: int = asked) -> None:
+                assert (await replica.look()).position >= asked
+
+            await eventually(replayed)
+            assert (await Catalogue(replica).select_image(image.id)).image == image
+
+
+async def test_without_the_primary_a_replica_tells_what_was_not_sent(cluster, clock):
+    """If it has replayed all that it received; else there may be more, and it refuses."""
+    config = PrimaryConfig(primary=cluster.primary.address)
+    standby = cluster.standbys[0]
+    async with open_primary(config) as primary, open_replica(reading(*cluster.standbys)) as replica:
+        ledger = Ledger(primary, clock=clock, new_id=uuid4)
+        committed = await ledger.insert(plain_image(), delete_token_hash=None)
+        await standby.caught_up(committed.lsn)
+        assert committed.image.id in {decode(payload).subject_id for payload in await replica.unsent(1000)}
+        standby.sql("SELECT pg_wal_replay_pause()")
+        await ledger.insert(plain_image(), delete_token_hash=None)
+
+        async def refuses() -> None:
+            with pytest.raises(Unavailable):
+                await replica.unsent(1000)
+
+        await eventually(refuses)
+
+
+async def test_a_primary_that_is_not_required_is_used_when_it_is_there(own_cluster):
+    """The start doesn't need it; reads find it after a restart."""
+    own_cluster.primary.stop()
+    async with open_primary(PrimaryConfig(primary=own_cluster.primary.address), required=False) as primary:
+        with pytest.raises(Unavailable):
+            await primary.position()
+        own_cluster.primary.start()
+        assert await primary.position() > 0
+        own_cluster.primary.stop()
+        own_cluster.primary.start()
+        assert (await primary.read("SELECT 7")).rows[0][0] == 7
 
 
 async def test_promoted_replica_can_still_be_read(own_cluster):
     """A replica that became the primary goes on answering, with the position that it writes at."""
     standby = own_cluster.standbys[0]
     async with open_replica(reading(standby)) as replica:
-        before = position(await replica.replay_position())
+        before = (await replica.look()).position
         own_cluster.primary.stop()
         standby.sql("SELECT pg_promote()")
-        assert position(await replica.replay_position()) >= before
+        assert (await replica.look()).position >= before
         assert replica.name == standby.name
 
 
@@ -279,6 +320,6 @@ async def test_start_does_not_wait_for_ever_for_the_schema(address, monkeypatch)
     """A replica whose schema stays too old stops the start."""
     monkeypatch.setattr("infrastructure.postgres.replica.SCHEMA_PATIENCE", 0.1)
     dbmate(address, "down")
-    with pytest.raises(NotReady, match="schema is missing"):
+    with pytest.raises(NotReady, match="schema is at"):
         async with open_replica(ReplicaConfig(replicas=(address,))):
             pass

@@ -5,7 +5,6 @@ from uuid import uuid4
 import pytest
 
 from infrastructure.env import ConfigError
-from infrastructure.redis import cache as cache_module
 from infrastructure.redis.cache import open_cache
 from infrastructure.redis.config import RedisConfig
 from tests.component.redis.steps import counted
@@ -17,74 +16,48 @@ LONG = 1000.0
 async def test_what_was_put_comes_back(cache, image_id):
     """Any bytes come back as they were, colons, zeros and all."""
     data = b"1:2:\x00\xff\r\n" * 100
-    await cache.put(image_id, 7, data, LONG)
-    assert await cache.get(image_id) == data
+    await cache.put(image_id, 7, 1, data, LONG)
+    assert await cache.get(image_id) == (data, 1)
 
 
 async def test_what_nobody_put_is_not_there(cache, image_id):
     """An unknown id is a miss, and another image's view is not given."""
-    await cache.put(uuid4(), 1, b"other", LONG)
+    await cache.put(uuid4(), 1, 1, b"other", LONG)
     assert await cache.get(image_id) is None
 
 
 async def test_a_newer_version_replaces_an_older_one(cache, image_id):
-    """The higher version wins when it comes second, and the same version may be put again."""
-    for version, data in ((1, b"one"), (2, b"two"), (2, b"two again")):
-        await cache.put(image_id, version, data, LONG)
-        assert await cache.get(image_id) == data
+    """The higher version wins when it comes second."""
+    for version, data in ((1, b"one"), (2, b"two")):
+        await cache.put(image_id, version, 1, data, LONG)
+        assert await cache.get(image_id) == (data, 1)
 
 
 async def test_an_older_version_does_not_replace_a_newer_one(cache, image_id):
     """The higher version wins when it comes first; versions are compared as numbers."""
-    await cache.put(image_id, 10, b"ten", LONG)
-    await cache.put(image_id, 9, b"nine", LONG)
-    assert await cache.get(image_id) == b"ten"
+    await cache.put(image_id, 10, 1, b"ten", LONG)
+    await cache.put(image_id, 9, 1, b"nine", LONG)
+    assert await cache.get(image_id) == (b"ten", 1)
 
 
-async def test_what_was_forgotten_is_gone_and_stays_away(cache, image_id):
-    """A slow reader can't put back what it read before the change."""
-    await cache.put(image_id, 1, b"one", LONG)
-    await cache.forget(image_id, 2)
-    assert await cache.get(image_id) is None
-    await cache.put(image_id, 1, b"one", LONG)
-    assert await cache.get(image_id) is None
-    await cache.put(image_id, 2, b"two", LONG)
-    assert await cache.get(image_id) == b"two"
+async def test_the_same_version_as_of_later_replaces_one_as_of_earlier(cache, image_id):
+    """It can be believed by more readers; the other way round nothing changes."""
+    await cache.put(image_id, 5, 20, b"later", LONG)
+    await cache.put(image_id, 5, 10, b"earlier", LONG)
+    assert await cache.get(image_id) == (b"later", 20)
+    await cache.put(image_id, 5, 30, b"latest", LONG)
+    assert await cache.get(image_id) == (b"latest", 30)
 
 
-async def test_forgetting_late_keeps_what_is_newer(cache, image_id):
-    """News of an old change doesn't cost the newer view, nor lower what is known."""
-    await cache.forget(image_id, 5)
-    await cache.put(image_id, 5, b"five", LONG)
-    await cache.forget(image_id, 5)
-    await cache.forget(image_id, 3)
-    assert await cache.get(image_id) == b"five"
-    await cache.put(image_id, 4, b"four", LONG)
-    assert await cache.get(image_id) == b"five"
-
-
-async def test_a_floor_outlives_the_views_on_it(cache, direct, config, image_id):
-    """When the newer view has expired, an older one still can't come back."""
-    await cache.forget(image_id, 5)
-    await cache.put(image_id, 5, b"five", LONG)
-    await direct.delete(f"{config.prefix}:view:{{{image_id}}}")  # as by expiry
-    await cache.put(image_id, 4, b"four", LONG)
-    assert await cache.get(image_id) is None
-
-
-async def test_views_and_floors_do_not_stay_for_ever(cache, direct, config, image_id):
-    """A view lives as long as its writer said and a floor ten minutes."""
-    await cache.put(image_id, 1, b"one", 60.0)
-    await cache.forget(image_id, 1)
-    view = await direct.pttl(f"{config.prefix}:view:{{{image_id}}}")
-    floor = await direct.pttl(f"{config.prefix}:floor:{{{image_id}}}")
-    assert 50_000 < view <= 60_000
-    assert 590_000 < floor <= 600_000 == cache_module.FLOOR * 1000
+async def test_a_view_does_not_stay_for_ever(cache, direct, config, image_id):
+    """It lives as long as its writer said."""
+    await cache.put(image_id, 1, 1, b"one", 60.0)
+    assert 50_000 < await direct.pttl(f"{config.prefix}:view:{{{image_id}}}") <= 60_000
 
 
 async def test_an_expired_view_is_a_miss(cache, image_id):
     """After its time a view is not given any more."""
-    await cache.put(image_id, 1, b"one", 0.0)
+    await cache.put(image_id, 1, 1, b"one", 0.0)
 
     async def gone():
         assert await cache.get(image_id) is None
@@ -94,13 +67,10 @@ async def test_an_expired_view_is_a_miss(cache, image_id):
 
 async def test_lost_scripts_are_given_again(cache, direct, image_id):
     """A server that was told to drop all scripts costs nothing."""
-    await cache.put(image_id, 1, b"one", LONG)
+    await cache.put(image_id, 1, 1, b"one", LONG)
     await direct.script_flush()
-    await cache.put(image_id, 2, b"two", LONG)
-    assert await cache.get(image_id) == b"two"
-    await direct.script_flush()
-    await cache.forget(image_id, 3)
-    assert await cache.get(image_id) is None
+    await cache.put(image_id, 2, 1, b"two", LONG)
+    assert await cache.get(image_id) == (b"two", 1)
 
 
 async def test_what_somebody_else_wrote_does_no_harm(cache, direct, config, image_id):
@@ -108,11 +78,11 @@ async def test_what_somebody_else_wrote_does_no_harm(cache, direct, config, imag
     before = counted("error")
     await direct.lpush(f"{config.prefix}:view:{{{image_id}}}", "x")
     assert await cache.get(image_id) is None
-    await cache.put(image_id, 1, b"one", LONG)
-    await cache.forget(image_id, 1)
-    assert counted("error") == before + 3
-    await direct.set(f"{config.prefix}:view:{{{image_id}}}", "x")
-    assert await cache.get(image_id) == b""
+    await cache.put(image_id, 1, 1, b"one", LONG)
+    assert counted("error") == before + 2
+    for other in ("x", "1:x:y", "1:2"):
+        await direct.set(f"{config.prefix}:view:{{{image_id}}}", other)
+        assert await cache.get(image_id) is None
     assert cache.is_available
 
 
@@ -120,14 +90,14 @@ async def test_hits_and_misses_are_counted(cache, image_id):
     """The metric tells how often Redis could help."""
     hits, misses = counted("hit"), counted("miss")
     await cache.get(image_id)
-    await cache.put(image_id, 1, b"one", LONG)
+    await cache.put(image_id, 1, 1, b"one", LONG)
     await cache.get(image_id)
     assert (counted("hit"), counted("miss")) == (hits + 1, misses + 1)
 
 
 async def test_systems_with_different_prefixes_do_not_meet(cache, config, image_id):
     """Two systems, or two tests, can share a server."""
-    await cache.put(image_id, 1, b"one", LONG)
+    await cache.put(image_id, 1, 1, b"one", LONG)
     async with open_cache(RedisConfig(url=config.url, prefix="another")) as other:
         assert await other.get(image_id) is None
 

@@ -196,16 +196,23 @@ async def test_a_deleted_image_is_gone_from_everything_that_remembers(view, read
 
 
 async def test_its_health_names_what_it_stands_on(read):
-    """The replica in use and each by itself, the primary, Redis, NATS and each shard."""
-    health = (await read.get("/health")).json()
-    assert health["status"] == "ok"
+    """Postgres as a whole, each replica and the primary, how far it is behind, Redis, NATS, the lease, each shard."""
+
+    async def is_ok() -> dict:
+        health = (await read.get("/health")).json()
+        assert health["status"] == "ok", health
+        return health
+
+    health = await eventually(is_ok)
     shards = {f"shard shard-{n}" for n in range(1, 5)}
     assert set(health["dependencies"]) == {
-        "postgres replica",
+        "postgres",
         "postgres replica 1",
         "postgres primary",
+        "replica lag",
         "redis",
         "nats",
+        "lease",
         *shards,
     }
 
@@ -224,8 +231,8 @@ async def test_lists_go_on_where_the_cursor_says(read, write):
     assert (await read.get(IMAGES, params={"limit": "0"})).status_code == 400
 
 
-async def test_while_no_events_are_heard_only_the_replica_is_believed(serve, write, tmp_path):
-    """Without NATS views are right all the same, and health says what is missing."""
+async def test_while_no_events_are_heard_only_the_base_is_believed(serve, write, tmp_path):
+    """Without NATS views are right at once, and health says what is missing."""
     own_nats = NatsServer(tmp_path)
     await own_nats.start()
     read = await serve(open_app, CHITRAM_NATS_SERVERS=own_nats.url)
@@ -241,22 +248,35 @@ async def test_while_no_events_are_heard_only_the_replica_is_believed(serve, wri
     async def is_degraded() -> None:
         health = (await read.get("/health/ready")).json()
         assert (health["status"], health["dependencies"]["nats"]) == ("degraded", "down")
+        assert health["dependencies"]["lease"] == "down"
 
     await eventually(is_degraded)
     headers = {"x-delete-token": uploaded["delete_token"]}
-    assert (await write.patch(url, json={"description": "unheard of"}, headers=headers)).status_code == 200
+    for words in ("unheard of", "never heard of"):
+        assert (await write.patch(url, json={"description": words}, headers=headers)).status_code == 200
+        assert (await read.get(url)).json()["description"] == words
+    assert (await write.delete(url, headers=headers)).status_code == 204
+    assert (await read.get(url)).status_code == 404
+    assert (await read.get(IMAGES)).json()["items"] == []
 
-    async def is_new() -> None:
-        assert (await read.get(url)).json()["description"] == "unheard of"
 
-    await eventually(is_new)
-
-
-async def test_without_a_replica_it_is_unavailable_and_says_so(serve, database):
-    """A read that needs the replica gets 503 with Retry-After, health the same."""
-    async with Proxy(database.replicas[0]).listening() as wire:
-        read = await serve(open_app, CHITRAM_POSTGRES_REPLICAS=wire.address)
+async def test_without_a_replica_the_primary_answers(serve, write, database):
+    """What is not remembered is asked there, and health says what is missing; without both nothing is answered."""
+    async with Proxy(database.primary).listening() as primary:
+        async with Proxy(database.replicas[0]).listening() as replica:
+            read = await serve(
+                open_app, CHITRAM_POSTGRES_REPLICAS=replica.address, CHITRAM_POSTGRES_PRIMARY=primary.address
+            )
+        uploaded = await upload(write, jpeg())
+        assert (await read.get(f"{IMAGES}/{uploaded['id']}")).status_code == 200
+        assert [item["id"] for item in (await read.get(IMAGES)).json()["items"]] == [uploaded["id"]]
+        health = (await read.get("/health")).json()
+        assert (health["status"], health["dependencies"]["postgres replica 1"]) == ("degraded", "down")
     answer = await read.get(IMAGES)
     assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
     assert answer.headers["retry-after"] == "1"
-    assert (await read.get("/health")).status_code == 503
+
+    async def is_unavailable() -> None:
+        assert (await read.get("/health")).status_code == 503
+
+    await eventually(is_unavailable)

@@ -1,89 +1,133 @@
-"""The rules by which a read service believes what it remembers."""
+"""The rules by which a read service answers from what it remembers, and when it asks."""
 
 import asyncio
+import time
+from collections.abc import Callable
+from uuid import uuid4
 
 import msgspec
 import pytest
 
+from contracts.consistency import ConsistencyToken
 from contracts.errors import ImageNotFound, Unavailable
+from contracts.events import ImageChanged, ImageDeleted
 from contracts.images import Visibility
 from contracts.principals import ANONYMOUS, Principal
-from services.read.flights import Flights
-from services.read.follow import Follower
-from services.read.look_up import look_up
+from services.read.base import Base
+from services.read.look_up import Sources, look_up
 from services.read.memory import Memory
-from services.read.trust import SETTLE, Trust
-from tests.eventually import eventually
+from services.read.overlay import Overlay
+from services.read.recent import RecentImages
 from tests.unit import samples
 from tests.unit.samples import NOON
 
 TTL = 60.0
 
 
-class Base:
-    """A replica: it lags until told what is true. Counts its questions."""
+class Found(msgspec.Struct):
+    image: object
+    as_of: int
+
+
+class Look(msgspec.Struct):
+    position: int
+    stream: str | None = None
+    sequence: int = 0
+
+
+class Server:
+    """A replica, or the primary: rows that a test sets, a position, and questions that can be held up or refused."""
 
     def __init__(self):
         self.rows = {}
+        self.at = 0
         self.questions = 0
+        self.is_there = True
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def select_image(self, image_id):
         self.questions += 1
+        as_of, image = self.at, self.rows.get(image_id)
         await asyncio.sleep(0)
-        return self.rows.get(image_id)
+        self.meanwhile()
+        if not self.is_there:
+            raise Unavailable
+        return Found(image, as_of)
+
+    async def look(self):
+        if not self.is_there:
+            raise Unavailable
+        return Look(self.at)
+
+    async def position(self):
+        if not self.is_there:
+            raise Unavailable
+        return self.at
 
 
 class Cache:
-    """A shared cache that can be deaf to what it is told."""
-
     def __init__(self):
         self.entries = {}
-        self.deaf = False
 
     async def get(self, image_id):
         return self.entries.get(image_id)
 
-    async def put(self, image_id, version, data, ttl):
-        self.entries[image_id] = data
+    async def put(self, image_id, version, as_of, data, ttl):
+        await asyncio.sleep(0)
+        self.entries[image_id] = Cached(data, as_of)
 
-    async def forget(self, image_id, version):
-        if not self.deaf:
-            self.entries.pop(image_id, None)
-        return not self.deaf
+
+class Cached(msgspec.Struct):
+    data: bytes
+    as_of: int
+
+
+class Lease(msgspec.Struct):
+    is_held: bool = True
 
 
 class Service:
-    """What a read service is made of, with a clock and a stream in the test's hands."""
+    """What a read service is made of, with its servers and its stream in the test's hands."""
 
     def __init__(self):
-        self.now, self.hears = 0.0, True
-        self.base, self.cache, self.memory = Base(), Cache(), Memory(1 << 20)
-        self.trust = Trust(
-            attached=lambda: self.hears, told=lambda: self.follower.has_told_all, ttl=TTL, clock=lambda: self.now
+        self.replica, self.primary, self.cache, self.lease = Server(), Server(), Cache(), Lease()
+        self.memory = Memory(1 << 20, TTL, clock=time.monotonic)
+        self.overlay = Overlay(1 << 20)
+        self.recent = RecentImages(self.overlay, self.memory)
+        self.base = Base(
+            replica=self.replica,
+            rows=self.replica,
+            primary=self.primary,
+            primary_rows=self.primary,
+            budget=1,
+            lag_bound=2.0,
+            settle=self.recent.settle,
         )
-        self.follower = Follower(memory=self.memory, shared=self.cache, on_overflow=self.trust.restart)
-        self.flights = Flights()
-        self.trust.in_memory()
+        self.sources = Sources(self.memory, self.overlay, self.cache, self.base, self.lease, TTL)
 
-    async def look_up(self, image, principal=ANONYMOUS):
-        found = await look_up(
-            str(image.id),
-            principal,
-            memory=self.memory,
-            shared=self.cache,
-            catalogue=self.base,
-            trust=self.trust,
-            flights=self.flights,
-            ttl=TTL,
-        )
-        return found.image
+    def commit(self, image, lsn):
+        """A change happens on the primary."""
+        self.primary.rows[image.id] = image
+        self.primary.at = lsn
+
+    async def replay(self):
+        """The replica catches up, and the service knows."""
+        self.replica.rows, self.replica.at = dict(self.primary.rows), self.primary.at
+        await self.base.look()
+
+    def hear(self, image, lsn, kind=ImageChanged):
+        self.recent.hear(kind(uuid4(), NOON, image), lsn)
+        self.base.news.tell()
+
+    async def look_up(self, image, token=None, principal=ANONYMOUS):
+        return (await look_up(str(image.id), principal, token, sources=self.sources)).image
 
 
 @pytest.fixture
-def service():
-    """A read service that has heard events for long."""
+async def service():
+    """A read service that is attached, and a replica with nothing to catch up."""
     made = Service()
-    made.now = 2 * TTL
+    await made.base.look()
     return made
 
 
@@ -91,123 +135,213 @@ def newer(image, **changes):
     return msgspec.structs.replace(image, version=image.version + 1, **changes)
 
 
+def token_of(image, lsn):
+    return ConsistencyToken(lsn, image.id, image.version)
+
+
 async def test_the_base_is_asked_once_and_then_memory_answers(service):
     """Also when many ask at the same moment."""
     image = samples.image()
-    service.base.rows[image.id] = image
+    service.commit(image, 10)
+    await service.replay()
     assert await asyncio.gather(*(service.look_up(image) for _ in range(50))) == [image] * 50
     assert await service.look_up(image) == image
-    assert service.base.questions == 1
+    assert service.replica.questions == 1
 
 
 async def test_an_event_is_believed_before_a_base_that_lags(service):
-    """A new image, a change and a deletion are true from the event on."""
+    """A new image, a change and a deletion are true from the event on, whatever the replica says."""
     image = samples.image()
-    service.follower.hear(image)
+    service.hear(image, 10)
     assert await service.look_up(image) == image
+    service.replica.rows[image.id] = image
     changed = newer(image, description="new")
-    service.base.rows[image.id] = image
-    service.follower.hear(changed)
+    service.hear(changed, 20)
     assert await service.look_up(image) == changed
-    service.follower.hear(newer(changed, deleted_at=NOON))
+    service.hear(newer(changed), 30, ImageDeleted)
+    with pytest.raises(ImageNotFound):
+        await service.look_up(image)
+    assert service.replica.questions == 0
+
+
+@pytest.mark.parametrize("replays", [False, True])
+async def test_an_event_that_comes_while_the_base_is_asked_wins(service, replays):
+    """A slow look-up shows and remembers nothing older, also when the overlay has let go of the change already."""
+    image = samples.image()
+    service.commit(image, 10)
+    await service.replay()
+
+    def delete() -> None:
+        service.replica.meanwhile = lambda: None
+        service.primary.rows.clear()
+        service.hear(newer(image), 20, ImageDeleted)
+        if replays:
+            service.replica.rows.clear()
+            service.replica.at = 20
+            service.overlay.settle(20)
+
+    service.replica.meanwhile = delete
+    with pytest.raises(ImageNotFound):
+        await service.look_up(image)
+    assert len(service.memory) == 0
     with pytest.raises(ImageNotFound):
         await service.look_up(image)
 
 
-async def test_an_event_that_comes_while_the_base_is_asked_wins(service):
-    """A slow look-up can't show, or put back, what has become old."""
+async def test_the_shared_cache_is_believed_if_it_has_what_was_heard(service):
+    """Not when it is as of a time before that, not when it can't be read; what it lacks it is given."""
     image = samples.image()
-    service.base.rows[image.id] = image
-    asking = asyncio.create_task(service.look_up(image))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    service.follower.hear(newer(image, deleted_at=NOON))
+    service.commit(image, 10)
+    await service.replay()
+    service.cache.entries[image.id] = Cached(msgspec.json.encode(newer(image, description="cached")), 10)
+    assert (await service.look_up(image)).description == "cached"
+
+    changed = newer(image, description="heard")
+    service.commit(changed, 20)
+    service.hear(changed, 20)
+    await service.replay()
+    for stale in (Cached(msgspec.json.encode(image), 19), Cached(b"no image", 30)):
+        service.memory.clear()
+        service.cache.entries[image.id] = stale
+        assert await service.look_up(image) == changed
+        assert service.cache.entries[image.id] == Cached(msgspec.json.encode(changed), 20)
+
+
+async def test_what_is_not_there_is_asked_for_once_a_second_and_every_time_with_a_token(service):
+    """And an event ends it at once."""
+    image = samples.image()
+    for _ in range(3):
+        with pytest.raises(ImageNotFound):
+            await service.look_up(image)
+    assert service.replica.questions == 1
+    service.commit(image, 10)
+    service.replica.rows, service.replica.at = dict(service.primary.rows), 10
+    await service.base.look()
+    assert await service.look_up(image, token_of(image, 10)) == image
+    other = samples.image()
     with pytest.raises(ImageNotFound):
-        await asking
+        await service.look_up(other)
+    service.hear(other, 20)
+    assert await service.look_up(other) == other
 
 
-async def test_memory_is_not_believed_while_no_events_are_heard_and_for_a_while_after(service):
-    """Events committed meanwhile still have to reach the stream."""
-    image = samples.image()
-    service.follower.hear(image)
-    service.base.rows[image.id] = newer(image, description="unheard of")
-    service.hears = False
-    assert (await service.look_up(image)).description == "unheard of"
-    service.hears = True
-    service.memory.clear()
-    service.follower.hear(image)
-    service.base.rows[image.id] = newer(newer(image), description="newer still")
-    assert (await service.look_up(image)).description == "newer still"
-    service.now += SETTLE
-    assert service.trust.in_memory()
-
-
-async def test_the_shared_cache_is_believed_after_its_entries_have_all_been_heard_of(service):
-    """Not sooner, not while it has not been told all, not below what was heard, and not when it can't be read."""
-    image = samples.image()
-    service.base.rows[image.id] = newer(image)
-    service.cache.entries[image.id] = msgspec.json.encode(image)
+async def test_a_token_is_worth_more_than_memory(service):
+    """Whoever has made a change sees it before anybody has heard of it; for others memory is good enough."""
+    image, other = samples.image(), samples.image()
+    service.commit(image, 10)
+    await service.replay()
     assert await service.look_up(image) == image
-
-    service.memory.clear()
-    service.trust.restart()
-    assert await service.look_up(image) == newer(image)
-
-    service.memory.clear()
-    service.now += TTL
-    service.cache.entries[image.id] = b"no image"
-    assert await service.look_up(image) == newer(image)
-
-    service.memory.clear()
-    service.memory.forget(str(image.id), 2)
-    service.cache.entries[image.id] = msgspec.json.encode(image)
-    assert await service.look_up(image) == newer(image)
-
-    service.cache.deaf = True
-    telling = asyncio.create_task(service.follower.run())
-    service.follower.hear(newer(image))
-    assert not service.trust.in_cache()
-    service.cache.deaf = False
-
-    def was_told() -> None:
-        assert service.follower.has_told_all
-        assert service.trust.in_cache()
-
-    await eventually(was_told)
-    telling.cancel()
+    changed = newer(image, description="mine")
+    service.commit(changed, 20)
+    await service.replay()
+    assert await service.look_up(image) == image
+    assert await service.look_up(image, token_of(changed, 20)) == changed
+    assert await service.look_up(image, token_of(other, 20)) == changed
+    assert service.replica.questions == 2
 
 
-async def test_a_backlog_without_end_makes_the_cache_doubtful(service):
-    """Changes beyond the bound are not kept, so nobody believes the cache for a while."""
-    service.cache.deaf = True
-    assert service.trust.in_cache()
+async def test_a_token_waits_for_the_event_the_replica_or_the_primary(service):
+    """Whichever comes first; without any of them there is no answer."""
     image = samples.image()
-    for _ in range(10_001):
-        service.follower.hear(image)
-    assert service.trust._since is None
+    service.commit(image, 10)
+    token = token_of(image, 10)
+    waiting = asyncio.create_task(service.look_up(image, token))
+    await asyncio.sleep(0)
+    service.hear(image, 10)
+    assert await waiting == image
+
+    changed = newer(image)
+    service.commit(changed, 20)
+    waiting = asyncio.create_task(service.look_up(image, token_of(changed, 20)))
+    await asyncio.sleep(0)
+    await service.replay()
+    assert await waiting == changed
+    assert service.primary.questions == 0
+
+    last = newer(changed)
+    service.commit(last, 30)
+    assert await service.look_up(image, token_of(last, 30)) == last
+    assert service.primary.questions == 1
+    service.primary.is_there = False
+    with pytest.raises(Unavailable):
+        await service.look_up(image, token_of(last, 30))
+
+
+async def test_a_base_that_is_behind_what_was_forgotten_is_not_asked(service):
+    """After a move to a replica that lacks what the last one had, the primary answers for it, and only for it."""
+    image, other = samples.image(), samples.image()
+    service.commit(image, 10)
+    service.primary.rows[other.id] = other
+    await service.replay()
+    changed = newer(image)
+    service.commit(changed, 20)
+    service.hear(changed, 20)
+    await service.replay()
+    service.replica.rows, service.replica.at = {image.id: image, other.id: other}, 10
+    await service.base.look()
+    assert await service.look_up(image) == changed
+    assert await service.look_up(other) == other
+    assert (service.replica.questions, service.primary.questions) == (1, 1)
+
+
+async def test_detached_only_a_base_is_believed_that_has_all_that_is_committed(service):
+    """Neither memory nor the overlay, but for deletions; and without the primary nobody knows what is committed."""
+    image = samples.image()
+    service.commit(image, 10)
+    await service.replay()
+    assert await service.look_up(image) == image
+    service.lease.is_held = False
+    changed = newer(image, description="unheard of")
+    service.commit(changed, 20)
+    assert await service.look_up(image) == changed
+    assert service.primary.questions == 1
+    await service.replay()
+    assert await service.look_up(image) == changed
+    assert service.primary.questions == 1
+    service.hear(newer(changed), 30, ImageDeleted)
+    with pytest.raises(ImageNotFound):
+        await service.look_up(image)
+    service.primary.is_there = False
+    with pytest.raises(Unavailable):
+        await service.look_up(samples.image())
+
+
+async def test_without_a_replica_memory_and_the_primary_answer(service):
+    """The primary a few questions at a time; the others are refused."""
+    image, other = samples.image(), samples.image()
+    service.commit(image, 10)
+    await service.replay()
+    await service.look_up(image)
+    service.replica.is_there = False
+    service.commit(other, 20)
+    assert await service.look_up(image) == image
+    assert await service.look_up(other) == other
+
+    async def stuck(image_id):
+        await asyncio.sleep(60)
+
+    service.primary.select_image = stuck
+    taken = asyncio.create_task(service.look_up(other))
+    await asyncio.sleep(0.01)
+    with pytest.raises(Unavailable):
+        await service.look_up(other)
+    taken.cancel()
 
 
 async def test_a_private_image_is_its_owners_alone(service):
-    """To everyone else it does not exist."""
+    """To everyone else it does not exist; nor does one that is in the trash, to anyone."""
     owner = Principal(samples.image().id)
     image = samples.image(visibility=Visibility.PRIVATE, owner_id=owner.user_id)
-    service.base.rows[image.id] = image
-    assert await service.look_up(image, owner) == image
+    service.hear(image, 10)
+    assert await service.look_up(image, principal=owner) == image
     with pytest.raises(ImageNotFound):
         await service.look_up(image)
+    service.hear(newer(image, deleted_at=NOON), 20)
+    with pytest.raises(ImageNotFound):
+        await service.look_up(image, principal=owner)
 
 
-async def test_an_error_reaches_everyone_who_waits_and_is_not_remembered(service):
-    """The next look-up asks again."""
-    image = samples.image()
-
-    async def fails(image_id):
-        await asyncio.sleep(0)
-        raise Unavailable
-
-    answer, service.base.select_image = service.base.select_image, fails
-    results = await asyncio.gather(*(service.look_up(image) for _ in range(3)), return_exceptions=True)
-    assert [type(result) for result in results] == [Unavailable] * 3
-    service.base.select_image = answer
-    service.base.rows[image.id] = image
-    assert await service.look_up(image) == image
+async def test_an_id_that_is_none_is_not_found(service):
+    """As if it were one."""
+    with pytest.raises(ImageNotFound):
+        await look_up("upload", ANONYMOUS, None, sources=service.sources)

@@ -1,0 +1,136 @@
+"""Lists are as if the base had heard what was heard: the same images, the same order, full pages, every image once."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from contracts.images import Visibility
+from services.read import list_images as module
+from services.read.list_images import Asked, _read, _still_news, belongs
+from services.read.merge import merge, place_of
+from tests.unit import samples
+from tests.unit.samples import NOON
+
+SEA = Asked(limit=3, tags=("sea",))
+STATES = some.fixed_dictionaries(
+    {
+        "version": some.integers(1, 4),
+        "tags": some.sampled_from([("sea",), ("sea", "sun"), ()]),
+        "visibility": some.sampled_from(
+            [Visibility.PUBLIC, Visibility.PUBLIC, Visibility.PRIVATE, Visibility.UNLISTED]
+        ),
+    }
+)
+GONE = "gone"
+
+
+def image(number, state):
+    """An image of a time that two of them share."""
+    return samples.image(UUID(int=number), created_at=NOON + timedelta(seconds=number // 2), **state)
+
+
+class Page(msgspec.Struct):
+    images: tuple
+    as_of: int
+
+
+class Rows:
+    """A base: its rows, filtered, ordered and cut as the statement does."""
+
+    def __init__(self, images, as_of=0):
+        self.images = images
+        self.as_of = as_of
+
+    async def select_page(self, *, limit, after, tags, content_type):
+        asked = Asked(limit, after, tags, content_type)
+        fit = [each for each in self.images if belongs(each, asked) and (after is None or place_of(each) < after)]
+        return Page(tuple(sorted(fit, key=place_of, reverse=True)[:limit]), self.as_of)
+
+    async def select_versions(self, ids):
+        return {each.id: each.version for each in self.images if each.id in ids}
+
+
+@given(
+    some.dictionaries(some.integers(0, 11), STATES),
+    some.dictionaries(some.integers(0, 11), STATES | some.just(GONE)),
+    some.integers(1, 4),
+)
+@settings(deadline=None)
+def test_page_by_page_a_list_is_what_it_would_be_if_the_base_had_heard_all(rows, heard, limit):
+    """Whatever is in the base and whatever has changed since: the newest state of each decides."""
+    base = {number: image(number, state) for number, state in rows.items()}
+    changes = {UUID(int=number): None if state == GONE else image(number, state) for number, state in heard.items()}
+    truth = {each.id: each for each in base.values()}
+    for key, change in changes.items():
+        if change is None:
+            truth.pop(key, None)
+        elif key not in truth or truth[key].version < change.version:
+            truth[key] = change
+    asked = msgspec.structs.replace(SEA, limit=limit)
+    wanted = sorted((each for each in truth.values() if belongs(each, asked)), key=place_of, reverse=True)
+
+    # A base whose newer state has left the list can't say so without being asked by id.
+    changes = asyncio.run(_still_news(asked, changes, Rows(base.values())))
+    listed, after = [], None
+    while True:
+        page = asyncio.run(_read(msgspec.structs.replace(asked, after=after), changes, Rows(base.values()), 0))
+        listed += page[:limit]
+        assert len(page) <= limit + 1
+        if len(page) <= limit:
+            break
+        after = place_of(page[limit - 1])
+    assert listed == wanted
+
+
+def test_a_page_that_is_not_the_last_leaves_what_lies_behind_it_to_the_next():
+    """Or an image that changed would be shown before those in between."""
+    rows = [image(number, {"version": 1}) for number in (9, 7, 5)]
+    older = image(2, {"version": 2})
+    seen = merge(rows, {older.id: older}, belongs=lambda _: True, after=None, is_end=False)
+    assert older not in seen
+    assert older in merge(rows, {older.id: older}, belongs=lambda _: True, after=None, is_end=True)
+
+
+async def test_rows_that_are_not_as_of_what_is_demanded_are_no_answer():
+    """They come from a replica that reads have moved to."""
+    assert await _read(SEA, {}, Rows([], as_of=9), 10) is None
+    assert await _read(SEA, {}, Rows([], as_of=10), 10) == ()
+
+
+async def test_rows_hidden_by_changes_are_made_up_for_in_few_questions(monkeypatch):
+    """However many there are, a page is full, and each question asks for more rows than the last, up to a bound."""
+    monkeypatch.setattr(module, "MOST_ROWS", 16)
+    rows = [image(number, {"version": 1, "tags": ("sea",)}) for number in range(60)]
+    asked = []
+
+    class Counted(Rows):
+        async def select_page(self, **given):
+            asked.append(given["limit"])
+            return await super().select_page(**given)
+
+    changes = {each.id: None for each in rows[10:]}
+    assert len(await _read(SEA, changes, Counted(rows), 0)) == 4
+    assert asked == [4, 8, 16, 16, 16]
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits"),
+    [
+        (Asked(1), True),
+        (Asked(1, tags=("sea",)), True),
+        (Asked(1, tags=("sea", "moon")), False),
+        (Asked(1, content_type="image/jpeg"), True),
+        (Asked(1, content_type="image/png"), False),
+    ],
+)
+def test_an_image_belongs_to_a_list_by_its_filters(asked, fits):
+    """Public and not deleted, with all the tags, of the type."""
+    shown = samples.image(tags=("sea", "sun"))
+    assert belongs(shown, asked) == fits
+    assert not belongs(msgspec.structs.replace(shown, visibility=Visibility.UNLISTED), asked)
+    assert not belongs(msgspec.structs.replace(shown, deleted_at=NOON), asked)
