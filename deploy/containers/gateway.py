@@ -7,7 +7,7 @@ import msgspec
 
 from deploy.containers.places import Places
 from infrastructure import env
-from infrastructure.nginx.render import Gateway, Patience
+from infrastructure.nginx.render import Gateway, Pace, Patience, Tls
 from services.write.config import WriteConfig
 
 DOCKERS_DNS = "127.0.0.11"
@@ -18,7 +18,11 @@ just come, they are refused. `idle` is less than the services' `CHITRAM_LINGER`.
 
 
 class GatewayConfig(msgspec.Struct, frozen=True):
-    """`cache_size` bounds the cache of objects (`1g`), `workers` is how many processes nginx has."""
+    """`cache_size` bounds the cache of objects (`1g`), `workers` is how many processes nginx has.
+
+    With `tls` it answers over TLS, with a certificate and a key that are given as secrets, and plain HTTP is sent to
+    `https_port`. With `pace` it holds up floods from single addresses.
+    """
 
     cache_size: Annotated[str, msgspec.Meta(pattern="^[0-9]+[mg]$")] = msgspec.field(
         name="CHITRAM_GATEWAY_CACHE", default="1g"
@@ -26,6 +30,14 @@ class GatewayConfig(msgspec.Struct, frozen=True):
     workers: Annotated[str, msgspec.Meta(pattern="^(auto|[0-9]+)$")] = msgspec.field(
         name="CHITRAM_GATEWAY_WORKERS", default="auto"
     )
+    pace: bool = msgspec.field(name="CHITRAM_GATEWAY_PACE", default=False)
+    tls: bool = msgspec.field(name="CHITRAM_GATEWAY_TLS", default=False)
+    https_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = msgspec.field(
+        name="CHITRAM_GATEWAY_HTTPS_PORT", default=443
+    )
+
+
+SECRETS = Path("/run/secrets")
 
 
 def gateway(places: Places) -> Gateway:
@@ -43,4 +55,15 @@ def gateway(places: Places) -> Gateway:
         workers=config.workers,
         resolver=DOCKERS_DNS,
         patience=PATIENCE,
+        pace=Pace() if config.pace else None,
+        tls=_tls(config) if config.tls else None,
+    )
+
+
+def _tls(config: GatewayConfig) -> Tls:
+    return Tls(
+        listen="8443",
+        certificate=SECRETS / "tls_certificate",
+        key=SECRETS / "tls_key",
+        port=config.https_port,
     )

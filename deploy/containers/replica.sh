@@ -16,13 +16,17 @@ can_follow() {
   [ "$status" != lost ] && [ "$status" != gone ]
 }
 
-if ! can_follow; then
+copy() {
   echo "copying the primary"
   rm -rf "$PGDATA" "$PGDATA.partial"
-  ask "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '$slot'"
+  ask "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '$slot'" || return 1
   pg_basebackup --dbname="$primary" --no-password --pgdata="$PGDATA.partial" --wal-method=stream --checkpoint=fast \
-    --create-slot --slot="$slot"
+    --create-slot --slot="$slot" || return 1
   touch "$PGDATA.partial/standby.signal"
   mv "$PGDATA.partial" "$PGDATA"
+}
+
+if ! can_follow; then
+  until copy; do sleep 1; done
 fi
 exec postgres -c config_file=/etc/chitram/postgresql.conf

@@ -41,6 +41,7 @@ PROBLEMS = (
 
 _SAFETY = (
     ("X-Content-Type-Options", "nosniff"),
+    ("Strict-Transport-Security", "$chitram_hsts"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Referrer-Policy", "no-referrer"),

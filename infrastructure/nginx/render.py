@@ -21,6 +21,7 @@ _BYTE_HEADERS = (
     ("Content-Security-Policy", "\"default-src 'none'; sandbox\""),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
     ("Referrer-Policy", "no-referrer"),
+    ("Strict-Transport-Security", "$chitram_hsts"),
     ("Access-Control-Allow-Origin", "$chitram_allow_origin"),
     ("Access-Control-Expose-Headers", "$chitram_expose_headers"),
     ("ETag", "$chitram_etag"),
@@ -57,6 +58,18 @@ class Pace(msgspec.Struct, frozen=True):
     connections: int = 100
 
 
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """TLS at the gateway: where it listens for it, and the files with the certificate, its chain and its key.
+
+    Whoever comes without it, to the gateway's plain address, is sent to `port`, the one that the public knows.
+    """
+
+    listen: str
+    certificate: Path
+    key: Path
+    port: int = 443
+
+
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """One nginx: where it listens and whom it speaks to.
 
@@ -77,6 +90,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     open_files: int = 8192
     resolver: str | None = None
     patience: Patience = Patience()
+    tls: Tls | None = None
     pace: Pace | None = None
 
 
@@ -91,7 +105,8 @@ def render(gateway: Gateway) -> str:
         "open_files": str(gateway.open_files),
         "connections": str(gateway.open_files // 2),
         "resolver": f"resolver {gateway.resolver} valid=1s ipv6=off;" if gateway.resolver else "",
-        "listen": gateway.listen,
+        "listen": _lines(8, _listen(gateway)),
+        "redirect": _lines(4, _redirect(gateway)),
         "max_body_size": str(gateway.max_file_size + MULTIPART_ROOM),
         "read_servers": _lines(8, _servers(gateway.read, gateway)),
         "write_servers": _lines(8, _servers(gateway.write, gateway)),
@@ -132,6 +147,34 @@ def _pace(pace: Pace | None) -> list[str]:
         f"limit_conn connections {pace.connections};",
         "limit_conn_status 429;",
     ]
+
+
+def _listen(gateway: Gateway) -> list[str]:
+    """TLS 1.2 and 1.3 with forward secrecy only, which is what Mozilla calls intermediate."""
+    tls = gateway.tls
+    if tls is None:
+        return [f"listen {gateway.listen} default_server;"]
+    return [
+        f"listen {tls.listen} ssl default_server;",
+        "http2 on;",
+        f'ssl_certificate "{_path(tls.certificate)}";',
+        f'ssl_certificate_key "{_path(tls.key)}";',
+        "ssl_protocols TLSv1.2 TLSv1.3;",
+        "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;",
+        "ssl_prefer_server_ciphers off;",
+        "ssl_session_cache shared:tls:10m;",
+        "ssl_session_timeout 1d;",
+        "ssl_session_tickets off;",
+    ]
+
+
+def _redirect(gateway: Gateway) -> list[str]:
+    """308 keeps the method, so that not even an upload is lost."""
+    if gateway.tls is None:
+        return []
+    port = "" if gateway.tls.port == 443 else f":{gateway.tls.port}"
+    location = f"location / {{ return 308 https://$host{port}$request_uri; }}"
+    return [f"server {{ listen {gateway.listen} default_server; server_name _; {location} }}"]
 
 
 def _servers(addresses: tuple[str, ...], gateway: Gateway, *, remember: bool = True) -> list[str]:

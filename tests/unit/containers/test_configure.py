@@ -1,10 +1,12 @@
 """What the containers of the compose stack are started with."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from deploy.containers import configure
+from deploy.local.blueprint import RAISED_RATES
 from infrastructure import env
 from infrastructure.nats.config import NatsConfig
 from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
@@ -98,3 +100,30 @@ def test_what_can_not_be_meant_is_said_in_a_sentence(config, monkeypatch, capsys
     assert configure.main() == 2
     assert "CHITRAM_GATEWAY_CACHE" in capsys.readouterr().err
     assert not (config / "nginx").exists()
+
+
+def test_whoever_tries_the_stack_out_is_not_throttled(config):
+    """The compose stack for one machine has the limits of `chitram up`."""
+    lines = (Path(__file__).parents[3] / "deploy" / "trial.env").read_text().splitlines()
+    assert dict(line.split("=") for line in lines if not line.startswith("#")) == RAISED_RATES
+
+
+def test_with_tls_everybody_is_sent_there(config, monkeypatch):
+    """Plain HTTP is answered with 308 to the port that the public knows."""
+    monkeypatch.setenv("CHITRAM_GATEWAY_TLS", "true")
+    monkeypatch.setenv("CHITRAM_GATEWAY_HTTPS_PORT", "9443")
+    configure.main()
+    conf = (config / "nginx" / "nginx.conf").read_text()
+    assert "listen 8443 ssl" in conf
+    assert (
+        "listen 8080 default_server; server_name _; location / { return 308 https://$host:9443$request_uri; }" in conf
+    )
+
+
+def test_the_pooler_sets_the_deadlines_that_sessions_ask_for(config, monkeypatch):
+    """In milliseconds, as the services have them."""
+    monkeypatch.setenv("CHITRAM_POSTGRES_LOCK_TIMEOUT", "1.5")
+    configure.main()
+    ini = (config / "pgbouncer" / "pgbouncer.ini").read_text()
+    assert "connect_query='SET lock_timeout = 1500; SET statement_timeout = 5000; SET idle_in_transaction" in ini
+    assert "chitram = host=postgres-primary port=5432 " in ini
