@@ -42,6 +42,13 @@ status: $(STAMP) ## Show every process of it
 test: $(STAMP) ## Run everything that needs no Docker, with coverage
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report=term
 
+.PHONY: test-containers
+test-containers: $(STAMP) ## Run the component tests on official images, then try the compose stack; skipped without a Docker engine
+	@if docker info >/dev/null 2>&1; then \
+	  CHITRAM_TEST_SERVERS=containers $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/component && \
+	  CHITRAM_TEST_SERVERS=containers $(BIN)/python -m pytest tests/containers; \
+	else echo "No Docker engine answers here, so the tests with containers were skipped."; fi
+
 .PHONY: lint
 lint: $(STAMP) ## Check style, types, who imports whom, SQL, shell scripts, Dockerfiles, and that the OpenAPI document is true
 	@$(BIN)/ruff format --check .
@@ -49,9 +56,9 @@ lint: $(STAMP) ## Check style, types, who imports whom, SQL, shell scripts, Dock
 	@$(BIN)/lint-imports --verbose
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 1 infrastructure/postgres/migrations
-	@$(BIN)/shellcheck .ci/run $$(git ls-files "*.sh")
-	@$(BIN)/hadolint --failure-threshold info deploy/*Dockerfile
-	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; fi
+	@$(BIN)/shellcheck .ci/run deploy/rolling-update $$(git ls-files "*.sh")
+	@$(BIN)/hadolint --failure-threshold info $$(git ls-files '*Dockerfile')
+	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet && docker compose -f docker-compose.yml -f docker-compose.prod.yml config --quiet; fi
 	@$(BIN)/chitram openapi --check
 
 .PHONY: format

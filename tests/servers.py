@@ -12,6 +12,8 @@ a test wants to stop, hang or fill up is started by that test, from the parts in
     s3_server           SeaweedFS                                               buckets
                         all of it, as the services' variables                   server_environment
 
+With `CHITRAM_TEST_SERVERS=containers` they are official images instead of wheels (`tests/official.py`).
+
 `database` has all migrations applied, on the primary and on the replica; `buckets` are four empty
 ones; a prefix is a word that no other test has.
 """
@@ -34,6 +36,7 @@ from deploy.local import ports
 from deploy.local.blueprint import RAISED_RATES
 from deploy.local.part import Part, Running, start, wait_ready
 from deploy.local.servers import nats, postgres, seaweedfs, valkey
+from tests import official
 
 TEMPLATE = "migrated"
 S = TypeVar("S", bound=msgspec.Struct)
@@ -170,19 +173,24 @@ def run(part: Part, log: Path) -> Running:
 
 def _run_for_all(part: Part, log: Path) -> None:
     """As `run`, for a server that outlives this process: the sweeper ends it."""
-    run(part, log).process.returncode = 0  # nobody waits for it
+    if official.WANTED:
+        official.run(part)
+    else:
+        run(part, log).process.returncode = 0  # nobody waits for it
 
 
 def _start_postgres(directory: Path) -> Cluster:
     first, second = ports.choose(2)
     primary = _postgres_server(directory, "primary", first)
     replica = _postgres_server(directory, "replica", second, follows=first)
-    postgres.create(primary)
+    if not official.WANTED:  # an image makes its data by itself
+        postgres.create(primary)
     _run_for_all(postgres.part(primary), directory / "primary.log")
     postgres.prepare(primary)
     sql(primary, f"create database {TEMPLATE} owner chitram;")
     postgres.migrate(primary, TEMPLATE)
-    postgres.copy(replica)
+    if not official.WANTED:
+        postgres.copy(replica)
     _run_for_all(postgres.part(replica), directory / "replica.log")
     return Cluster(primary, replica)
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import psutil
 
 from deploy.local import leftovers
+from tests import official
 
 
 def sweep(directory: Path) -> None:
     """Ends every process of ours that works below `directory`, those that are just being started too; removes it."""
+    official.remove(directory)
     while left := leftovers.find(directory, below=True):
         leftovers.end(left, wish=signal.SIGKILL)
     for listing in directory.rglob("*.sockets"):
