@@ -69,13 +69,13 @@ CHECK_TIMEOUT = 0.5
 """Seconds that a server gets to take a connection which only asks whether it would."""
 
 
-async def reach(address: str, **options: Any) -> None:
+async def reach(address: str, *, within: float = CHECK_TIMEOUT, **options: Any) -> None:
     """Returns when a server has taken a connection of its own for this question. Raises Unreachable.
 
-    `options` go to `asyncpg.connect`.
+    `within` is in seconds; `options` go to `asyncpg.connect`.
     """
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT):
+        async with asyncio.timeout(within):
             connection = await asyncpg.connect(address, **options)
             await connection.close()
     except DRIVER_ERRORS as error:

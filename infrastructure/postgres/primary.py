@@ -12,6 +12,7 @@ from contracts.errors import OutcomeUnknown, Unavailable
 from infrastructure.failpoints import failpoint
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.connection import (
+    CHECK_TIMEOUT,
     GRACE,
     Connection,
     Connector,
@@ -25,6 +26,7 @@ from infrastructure.postgres.connection import (
 from infrastructure.postgres.errors import DRIVER_ERRORS, NoAnswer, NotReady, Undone, Unreachable, translate
 from infrastructure.postgres.hosts import each_host
 from infrastructure.postgres.pool import Pool, borrow, close_pool, in_use, open_pool, prove_schema
+from infrastructure.postgres.watch import Watch
 from infrastructure.telemetry import metrics
 
 T = TypeVar("T")
@@ -48,14 +50,18 @@ async def open_primary(config: PrimaryConfig, *, required: bool = True) -> Async
         pool = await open_pool(connector, config.pool_size, made=int(required))
     except DRIVER_ERRORS as error:
         raise NotReady(f"No Postgres server takes writes: {error}") from error
+    watch = Watch(lambda: check_primary(config.primary, within=config.connect_timeout))
     # A connection may have to be looked for at every host before one answers.
-    primary = Primary(pool, wait=config.connect_timeout * len(hosts) + 1.0, direct=direct)
+    primary = Primary(pool, watch, wait=config.connect_timeout * len(hosts) + 1.0, direct=direct)
     metrics.db_connections_active.labels("primary").set_function(lambda: primary.connections_in_use)
+    watching = asyncio.create_task(watch.run())
     try:
         if required:
             await prove_schema(primary.fetch)
         yield primary
     finally:
+        watching.cancel()
+        await asyncio.wait([watching])
         await close_pool(pool)
 
 
@@ -76,12 +82,12 @@ def _connector(hosts: tuple[str, ...], config: PrimaryConfig) -> Connector:
     )
 
 
-async def check_primary(address: str) -> None:
+async def check_primary(address: str, *, within: float = CHECK_TIMEOUT) -> None:
     """Returns when one of the hosts takes a connection and writes, for who has no other business with the primary.
 
-    All are asked at once, so that one that hangs costs the others no time. Raises Unavailable.
+    All are asked at once, so that one that hangs costs the others no time. Raises Unavailable `within` seconds.
     """
-    asked = (reach(host, target_session_attrs="read-write") for host in each_host(address))
+    asked = (reach(host, within=within, target_session_attrs="read-write") for host in each_host(address))
     answers = await asyncio.gather(*asked, return_exceptions=True)
     if None not in answers:
         raise Unavailable
@@ -94,9 +100,10 @@ class Primary:
     OutcomeUnknown when a commit was sent and no answer came.
     """
 
-    def __init__(self, pool: Pool, *, wait: float, direct: Connector | None = None) -> None:
+    def __init__(self, pool: Pool, watch: Watch, *, wait: float, direct: Connector | None = None) -> None:
         """`wait` is how many seconds a caller may stand in line for a connection; `direct` leads past a pooler."""
         self._pool = pool
+        self._watch = watch
         self._wait = wait
         self._direct = direct
 
@@ -105,9 +112,18 @@ class Primary:
         """How many connections somebody has borrowed at the moment."""
         return in_use(self._pool)
 
-    def borrow(self) -> contextlib.AbstractAsyncContextManager[Connection]:
-        """A connection for a while. Raises Unavailable when none can be had."""
-        return borrow(self._pool, self._wait)
+    @contextlib.asynccontextmanager
+    async def borrow(self) -> AsyncIterator[Connection]:
+        """A connection for a while. Raises Unavailable when none can be had: at once while no server takes writes."""
+        if self._watch.is_down:
+            raise Unavailable
+        try:
+            async with borrow(self._pool, self._wait) as connection:
+                yield connection
+        except (Unreachable, NoAnswer, OutcomeUnknown):
+            self._watch.doubt()
+            raise
+        self._watch.hear()
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:

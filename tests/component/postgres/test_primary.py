@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -41,6 +42,20 @@ async def wired(proxy: Proxy) -> AsyncIterator[Primary]:
 def wired_ledger(wired: Primary, clock) -> Ledger:
     """A ledger through the wire."""
     return Ledger(wired, clock=clock, new_id=uuid4)
+
+
+async def test_without_a_primary_everything_fails_at_once(database):
+    """Nobody tries to connect any more, once it is known that no server takes writes."""
+    async with AsyncExitStack() as stack:
+        async with Proxy(database.primary).listening() as wire:
+            primary = await stack.enter_async_context(open_primary(PrimaryConfig(primary=wire.address)))
+
+        async def is_given_up() -> None:
+            with pytest.raises(Unavailable) as raised:
+                await primary.fetch("SELECT 1")
+            assert raised.value.__cause__ is None
+
+        await eventually(is_given_up)
 
 
 def keep(stored):
@@ -359,9 +374,10 @@ async def test_start_without_the_database_names_it(postgres):
             pass
 
 
-async def test_start_without_the_schema_says_so(postgres, address):
+async def test_start_without_the_schema_says_so(postgres, address, psql):
     """A database without the tables, or with older ones than needed, stops the start."""
-    dbmate(address, "down")
+    for _ in await psql.fetch("SELECT version FROM schema_migrations"):
+        dbmate(address, "down")
     with pytest.raises(NotReady, match="schema is missing"):
         async with open_primary(PrimaryConfig(primary=address)):
             pass
@@ -372,7 +388,7 @@ async def test_start_without_the_schema_says_so(postgres, address):
 
 async def test_start_with_an_older_schema_says_so(address, psql):
     """The error names the migration that the database is at and the one that is needed."""
-    await psql.execute("UPDATE schema_migrations SET version = '20200101000000'")
+    await psql.execute("DELETE FROM schema_migrations; INSERT INTO schema_migrations VALUES ('20200101000000')")
     with pytest.raises(NotReady, match="schema is at 20200101000000"):
         async with open_primary(PrimaryConfig(primary=address)):
             pass
