@@ -43,6 +43,15 @@ class Holders:
             return None, 0
         return bucket.decode(message.data or b""), message.seq or 0
 
+    async def addresses(self) -> dict[str, str]:
+        """Where each holder says that it is, by its name, for people."""
+        found = {}
+        for holder in sorted((await self.call()).holders):
+            record, _ = await self.find(holder)
+            if record and record.state == "held":
+                found[holder] = record.address
+        return found
+
     async def expel(self, holder: str, revision: int) -> bool:
         """Overwrites a record, so that it can't be renewed any more; False when it is not at `revision` now."""
         try:

@@ -9,7 +9,12 @@ TITLE = "when something is wrong"
 
 
 def add(group: Group) -> None:
-    """quarantine."""
+    """doctor, quarantine."""
+    doctor = group.add("doctor", help="what has become of an image, wherever something is known of it")
+    doctor.add_argument("id", type=UUID, metavar="ID", help="of the image")
+    doctor.add_argument("--verify", action="store_true", help="read every copy of the original and compare its bytes")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+
     quarantine = group.actions("quarantine", help="events that were given up: see them, have them tried again")
     several = quarantine.add_parser("list", description="Show them, newest first.")
     several.add_argument("--consumer", choices=[consumer.name for consumer in CONSUMERS], help="only of this one")
