@@ -11,6 +11,7 @@ from infrastructure.nats.config import NatsConfig
 from infrastructure.passwords.config import PasswordConfig
 from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
 from infrastructure.redis.config import RedisConfig
+from infrastructure.scanner.config import ScannerConfig
 from infrastructure.storage.config import StorageConfig
 from infrastructure.telemetry.config import TelemetryConfig
 from services.read.config import ReadConfig
@@ -23,7 +24,7 @@ from services.write.config import AccountsConfig, GateConfig, WriteConfig
 
 CONFIGS: tuple[type[msgspec.Struct], ...] = (
     *(WriteConfig, GateConfig, RateConfig, AccountsConfig, PasswordConfig, ReadConfig, WorkerConfig),
-    *(ImagingLimits, FenceConfig, TelemetryConfig),
+    *(ImagingLimits, FenceConfig, ScannerConfig, TelemetryConfig),
     *(SecretsConfig, CrossOriginConfig, Bounds, PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
 )
 

@@ -81,6 +81,9 @@ registry.register(requests)
 ProcessCollector(registry=registry)
 
 images_uploaded = Counter("images_uploaded_total", "Images taken in.", registry=registry)
+scans = Counter(
+    "scans_total", "Uploads that a scanner was asked about: clean, found, failed.", ("outcome",), registry=registry
+)
 images_deleted = Counter("images_deleted_total", "Images deleted by people.", registry=registry)
 changes_settled = Counter(
     "changes_settled_total",

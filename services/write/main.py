@@ -33,6 +33,8 @@ from infrastructure.postgres.shards import ShardList
 from infrastructure.redis.client import open_client
 from infrastructure.redis.config import RedisConfig
 from infrastructure.redis.limiter import Limiter
+from infrastructure.scanner.config import OnError, ScannerConfig
+from infrastructure.scanner.open import open_scanner
 from infrastructure.storage.config import StorageConfig, first_map
 from infrastructure.storage.open import open_storage
 from services.shared.apps import observed_app
@@ -69,6 +71,7 @@ from services.write.ports import Settle
 from services.write.register import register
 from services.write.revoke_key import revoke_key
 from services.write.revoke_links import revoke_links
+from services.write.scan import scan
 from services.write.settle import settle
 from services.write.upload import upload
 
@@ -97,6 +100,9 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         limiter = Limiter(await rooms.enter_async_context(open_client(redis)), redis.prefix)
         rates = throttles(env.read(RateConfig), limiter=limiter, clock=time.monotonic)
         gate = env.read(GateConfig)
+        scanning = env.read(ScannerConfig)
+        scanner = await rooms.enter_async_context(open_scanner(scanning))
+        accept_unscanned = scanning.on_error is OnError.ACCEPT
         passwords = rooms.enter_context(open_hasher(env.read(PasswordConfig)))
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
@@ -112,6 +118,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     dedupe=config.dedupe,
                     take_in=partial(take_in, limits=limits),
                     charge=rates.megapixels,
+                    scan=partial(scan, scanner=scanner, accept_unscanned=accept_unscanned),
                     ready=shards.refresh,
                     objects=storage.objects,
                     ledger=ledger,
@@ -129,6 +136,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     Dependency("postgres primary", primary.ping),
                     Dependency("nats", holds(lambda: nats.is_connected), essential=False),
                     Dependency("storage", holds(lambda: storage.objects.is_writable)),
+                    *([Dependency("scanner", scanner.ping, essential=False)] if scanner else ()),
                 ),
                 storage=storage,
             )

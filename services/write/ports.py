@@ -68,6 +68,18 @@ class TakeIn(Protocol):
     def __call__(self, file: BinaryIO, sha256: str, *, keep_metadata: bool) -> Awaitable[Intake]: ...
 
 
+class Scanner(Protocol):
+    """Something that knows malware."""
+
+    async def scan(self, file: BinaryIO) -> str | None:
+        """What was found in a file; None when it is clean. Raises `Unavailable` when there is no verdict."""
+        ...
+
+
+Scan = Callable[[BinaryIO], Awaitable[None]]
+"""Passes for a file that may be kept. Raises `InvalidImage`, and `Unavailable` when that can't be found out."""
+
+
 class Objects(Protocol):
     """Where bytes are kept."""
 

@@ -15,7 +15,7 @@ from services.write.dedupe import Dedupe, scope_of
 from services.write.draft import Draft
 from services.write.idempotency import Keyed, Once, delete_token, require_same
 from services.write.ownership import require_right_to_hide
-from services.write.ports import Charge, Clock, Earlier, Intake, Ledger, NewId, NewToken, Objects, Ready, TakeIn
+from services.write.ports import Charge, Clock, Earlier, Intake, Ledger, NewId, NewToken, Objects, Ready, Scan, TakeIn
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -37,6 +37,7 @@ async def upload(
     dedupe: Dedupe,
     take_in: TakeIn,
     charge: Charge,
+    scan: Scan,
     ready: Ready,
     objects: Objects,
     ledger: Ledger,
@@ -44,7 +45,7 @@ async def upload(
     new_id: NewId,
     new_token: NewToken,
 ) -> Uploaded:
-    """Draft -> probed, cleaned -> counted -> ledger there -> copies on the shards -> row and event committed.
+    """Draft -> probed, cleaned -> counted, scanned -> ledger there -> copies on the shards -> row and event committed.
 
     The objects come first: a crash in between leaves objects that nobody points to, never a row without its
     bytes. When the commit fails or its outcome is unknown they stay, for the same reason; the ledger is asked
@@ -58,6 +59,7 @@ async def upload(
         return _again(keyed, earlier)
     intake = await take_in(draft.file, draft.sha256, keep_metadata=draft.keep_metadata)
     await charge(principal, _megapixels(intake))
+    await scan(draft.file)
     await ready()
     scope = scope_of(dedupe, principal)
     same = await ledger.select_same(intake.sha256, scope)

@@ -70,8 +70,8 @@ class World:
     async def take_in(self, _file, sha256, *, keep_metadata):
         return Intake(sha256)
 
-    async def ready(self):
-        """The ledger is there."""
+    async def ready(self, *_):
+        """Everything is there, and clean."""
 
     async def charge(self, *_):
         """Nobody asks for too much."""
@@ -106,6 +106,7 @@ class World:
             dedupe=Dedupe.OFF,
             take_in=self.take_in,
             charge=self.charge,
+            scan=self.ready,
             ready=self.ready,
             objects=self,
             ledger=self,

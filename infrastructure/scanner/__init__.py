@@ -1,0 +1,1 @@
+"""Asking a scanner for malware about a file before it is kept."""
