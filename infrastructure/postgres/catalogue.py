@@ -5,12 +5,16 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
-from contracts.images import Image
+from contracts.images import Image, Status, Visibility
+from contracts.lists import Wanted
 from infrastructure.postgres.connection import Rows
 from infrastructure.postgres.rows import SELECT_IMAGES, image_of
 
 Place: TypeAlias = tuple[datetime, UUID]
 """A place in the order of lists: time of creation and id of an image, which need not exist any more."""
+
+
+PUBLIC = Wanted()
 
 
 class Reader(Protocol):
@@ -47,14 +51,9 @@ class Catalogue:
         found = await self._reader.read(_SELECT_IMAGE, image_id)
         return Found(image_of(found.rows[0]) if found.rows else None, found.as_of)
 
-    async def select_page(
-        self, *, limit: int, after: Place | None = None, tags: tuple[str, ...] = (), content_type: str | None = None
-    ) -> Page:
-        """At most `limit` public images behind a place, with all of `tags`, of one type.
-
-        Newest first; of one time, those with the highest ids.
-        """
-        statement, arguments = page_statement(limit, after, tags, content_type)
+    async def select_page(self, *, limit: int, after: Place | None = None, wanted: Wanted = PUBLIC) -> Page:
+        """At most `limit` wanted images behind a place. Newest first; of one time, those with the highest ids."""
+        statement, arguments = page_statement(limit, after, wanted)
         found = await self._reader.read(statement, *arguments)
         return Page(tuple(image_of(row) for row in found.rows), found.as_of)
 
@@ -69,23 +68,40 @@ class Catalogue:
 _SELECT_IMAGE = f"{SELECT_IMAGES} WHERE images.id = $1 AND images.deleted_at IS NULL"
 
 
-def page_statement(
-    limit: int, after: Place | None, tags: tuple[str, ...], content_type: str | None
-) -> tuple[str, list[object]]:
+def page_statement(limit: int, after: Place | None, wanted: Wanted) -> tuple[str, list[object]]:
     """The statement for a page and its arguments.
 
     Only the filters that are asked for appear in it, so that each combination is planned for what it is.
     """
     arguments: list[object] = [limit]
-    conditions = ["images.deleted_at IS NULL", "images.visibility = 'public'"]
+    conditions = ["images.deleted_at IS NULL", *_of_visibility(wanted.visibilities), *_of_status(wanted.status)]
     if after is not None:
         arguments += after
         conditions.append("(images.created_at, images.id) < ($2, $3)")
-    if tags:
-        arguments.append(tags)
+    if wanted.owner_id is not None:
+        arguments.append(wanted.owner_id)
+        conditions.append(f"images.owner_id = ${len(arguments)}")
+    if wanted.tags:
+        arguments.append(wanted.tags)
         conditions.append(f"images.tags @> ${len(arguments)}")
-    if content_type is not None:
-        arguments.append(content_type)
+    if wanted.content_type is not None:
+        arguments.append(wanted.content_type)
         conditions.append(f"images.content_type = ${len(arguments)}")
     where = " AND ".join(conditions)
     return f"{SELECT_IMAGES} WHERE {where} ORDER BY images.created_at DESC, images.id DESC LIMIT $1", arguments
+
+
+def _of_visibility(visibilities: frozenset[Visibility]) -> list[str]:
+    """Written out, so that the indexes of what is public, and of what is not, are found to fit."""
+    if visibilities == frozenset(Visibility):
+        return []
+    return ["(" + " OR ".join(f"images.visibility = '{one.value}'" for one in sorted(visibilities)) + ")"]
+
+
+def _of_status(status: Status | None) -> list[str]:
+    """An image that is pending is shown as one that is being processed, whatever its blob is."""
+    if status is None:
+        return []
+    if status is Status.PROCESSING:
+        return ["(images.pending OR blobs.state = 'processing')"]
+    return ["NOT images.pending", f"blobs.state = '{status.value}'"]

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
+from services.read.http.accounts import AccountCases as ReadAccountCases
 from services.read.http.app import routes as read_routes
 from services.shared.apps import litestar_app
 from services.shared.problems import Problem
@@ -67,6 +68,8 @@ def _unbound(*_: Any, **__: Any) -> NoReturn:
 
 def _read_routes() -> list[HTTPRouteHandler]:
     return read_routes(
+        identify=_unbound,
+        accounts=ReadAccountCases(_unbound, _unbound),
         look_up=_unbound,
         list_images=_unbound,
         fetch=_unbound,

@@ -25,4 +25,5 @@ class ReadConfig(msgspec.Struct, frozen=True):
     )
     fetch_memory: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_FETCH_MEMORY", default=32 << 20)
     overlay_bytes: Natural = msgspec.field(name="CHITRAM_OVERLAY_BYTES", default=32 << 20)
+    credential_bytes: Natural = msgspec.field(name="CHITRAM_CREDENTIAL_BYTES", default=8 << 20)
     primary_budget: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_PRIMARY_READ_BUDGET", default=8)

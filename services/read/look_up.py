@@ -12,15 +12,17 @@ doesn't hold the image and what was found is as of `needed`: both are asked afte
 look-up was, it puts back nothing that was changed in the meantime.
 """
 
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
 
 from contracts.consistency import ConsistencyToken
 from contracts.errors import ImageNotFound, Unavailable
-from contracts.images import Image, Visibility
-from contracts.principals import Principal
+from contracts.images import Image
 from infrastructure.failpoints import failpoint
+from services.read.access import Opens, may_see
+from services.read.asking import Asking
 from services.read.base import Base
 from services.read.decide import Question, Route, decide, demand
 from services.read.flights import Flights
@@ -51,21 +53,35 @@ class Sources(msgspec.Struct, frozen=True):
     flights: Flights[Seen] = msgspec.field(default_factory=Flights)
 
 
-async def look_up(
-    image_id: str, principal: Principal, token: ConsistencyToken | None, *, sources: Sources
-) -> Remembered:
-    """The image under this id, with its answer ready, not older than the change that `token` stands for.
+async def look_up(image_id: str, asking: Asking, *, sources: Sources, opens: Opens) -> Remembered:
+    """The image under this id, with its answer ready, not older than the change that the caller's token stands for.
 
     Raises `ImageNotFound` for what is not there, what is deleted, what the caller may not see and what is no
     id at all: they look alike. Raises `Unavailable` when nobody who could answer is there.
     """
+    token = asking.token
     found = sources.memory.get(image_id) if sources.lease.is_held else None
+    is_remembered = found is not None
     if found is None or (token is not None and not _is_after(found, token)):
         found = await _find(_parse(image_id), token, sources)
     image = found.image
-    if image.deleted_at is not None or (image.visibility is Visibility.PRIVATE and image.owner_id != principal.user_id):
+    if image.deleted_at is not None or not may_see(image, asking.principal, asking.link, opens=opens):
+        if is_remembered:
+            await _search_in_vain(image.id, sources)
         raise ImageNotFound
     return found
+
+
+async def _search_in_vain(image_id: UUID, sources: Sources) -> None:
+    """Takes as long for an image that is hidden as one takes that isn't there.
+
+    That is asked for in the base, and remembered as absent for a second; so is this.
+    """
+    if not sources.memory.is_hidden(str(image_id)):
+        with suppress(Unavailable):
+            await sources.shared.get(image_id)
+            await sources.base.rows.select_image(image_id)
+        sources.memory.remember_hidden(str(image_id))
 
 
 def _is_after(found: Remembered, token: ConsistencyToken) -> bool:

@@ -26,6 +26,8 @@ from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.tail import follow
 from infrastructure.postgres.catalogue import Catalogue
 from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
+from infrastructure.postgres.credentials import Credentials
+from infrastructure.postgres.keyring import Keyring
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replica import Replica, open_replica
@@ -35,23 +37,31 @@ from infrastructure.redis.config import RedisConfig
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
 from infrastructure.telemetry import metrics
+from services.read.access import Opens
 from services.read.base import Base
 from services.read.config import ReadConfig
+from services.read.credentials import CredentialSources, RecentCredentials, find_credential
 from services.read.fetch import Budget, fetch
 from services.read.follow import Follower
+from services.read.http.accounts import AccountCases
 from services.read.http.app import routes
 from services.read.list_images import list_images
 from services.read.look_up import Sources, look_up
 from services.read.memory import Memory, Remembered
 from services.read.overlay import Overlay
 from services.read.recent import RecentImages
+from services.read.show_account import list_keys, show_account
 from services.shared.apps import observed_app
 from services.shared.bounds import Bounds
 from services.shared.clock import utc_now
 from services.shared.damage import DamageReporter
 from services.shared.health import Dependency, holds
+from services.shared.links import PURPOSE, Links
+from services.shared.principals import Identify, identifier
 from services.shared.running import ProcessConfig, background, run
+from services.shared.secret_keys import SecretsConfig, SigningKeys
 from services.shared.shards import following
+from services.shared.usage import UsageLog
 
 LEASE_WITHIN = 5.0
 """Seconds that the start waits for the first lease: until then the primary is asked for everything."""
@@ -63,7 +73,7 @@ MAX_UNSENT = 5000
 @asynccontextmanager
 async def open_app() -> AsyncIterator[ASGIApp]:
     """The application, with everything that it stands on open for as long as the block runs."""
-    config, bounds = env.read(ReadConfig), env.read(Bounds)
+    config = env.read(ReadConfig)
     async with AsyncExitStack() as rooms:
         replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
         primary = await rooms.enter_async_context(open_primary(_for_reads(config), required=False))
@@ -80,29 +90,22 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         overlay: Overlay[UUID, Remembered] = Overlay(config.overlay_bytes)
         metrics.overlay_entries.set_function(lambda: len(overlay))
         metrics.overlay_evicted.set_function(lambda: overlay.evicted)
-        recent = RecentImages(overlay, memory)
-        base = Base(
-            replica=replica,
-            rows=Catalogue(replica),
-            primary=primary,
-            primary_rows=Catalogue(primary),
-            budget=config.primary_budget,
-            lag_bound=bounds.lag_bound,
-            settle=recent.settle,
-        )
-        await base.look()
-        await rooms.enter_async_context(background(base.keep_looking()))
-        await rooms.enter_async_context(background(base.keep_sampling()))
-        follower = Follower(
-            (recent,), unsent=partial(_unsent, primary, replica), index=base.index, look=lambda: base.last_look
-        )
+        recents = RecentImages(overlay, memory), RecentCredentials(config.credential_bytes, clock=time.monotonic)
+        base = await rooms.enter_async_context(_based(config, replica, primary, recents))
+        unsent = partial(_unsent, primary, replica)
+        follower = Follower(recents, unsent=unsent, index=base.index, look=lambda: base.last_look)
         nats, lease = await rooms.enter_async_context(_attached(follower, shards.hear, base))
         await rooms.enter_async_context(background(damage.run(Publisher(nats).hint)))
 
         sources = Sources(memory, overlay, shared, base, lease, config.cache_ttl)
+        keyrings = Keyring(replica), Keyring(primary)
         yield observed_app(
             routes(
-                look_up=partial(look_up, sources=sources),
+                identify=await rooms.enter_async_context(
+                    _identifying(CredentialSources(recents[1], *keyrings, base, lease), primary)
+                ),
+                accounts=_account_cases(*keyrings, base),
+                look_up=partial(look_up, sources=sources, opens=_opener()),
                 list_images=partial(list_images, sources=sources),
                 fetch=partial(fetch, objects=storage.objects, budget=Budget(config.fetch_memory)),
                 draw_placeholder=placeholder_png,
@@ -111,6 +114,51 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 storage=storage,
             )
         )
+
+
+@asynccontextmanager
+async def _based(
+    config: ReadConfig, replica: Replica, primary: Primary, recents: tuple[RecentImages, RecentCredentials]
+) -> AsyncIterator[Base]:
+    """The replica in use and the primary behind it, looked at all the time."""
+
+    def settle(position: int) -> None:
+        for recent in recents:
+            recent.settle(position)
+
+    base = Base(
+        replica=replica,
+        rows=Catalogue(replica),
+        primary=primary,
+        primary_rows=Catalogue(primary),
+        budget=config.primary_budget,
+        lag_bound=env.read(Bounds).lag_bound,
+        settle=settle,
+    )
+    await base.look()
+    async with background(base.keep_looking()), background(base.keep_sampling()):
+        yield base
+
+
+@asynccontextmanager
+async def _identifying(sources: CredentialSources, primary: Primary) -> AsyncIterator[Identify]:
+    """Identifies requests by their tokens, and records now and then when those were used."""
+    usage = UsageLog()
+    touch = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7).touch
+    async with background(usage.keep_telling(touch)):
+        yield identifier(partial(find_credential, sources=sources), usage=usage, clock=utc_now)
+
+
+def _account_cases(keyring: Keyring, primary_keyring: Keyring, base: Base) -> AccountCases:
+    return AccountCases(
+        show_account=partial(show_account, keyring=keyring, primary_keyring=primary_keyring, base=base),
+        list_keys=partial(list_keys, keyring=keyring, primary_keyring=primary_keyring, base=base),
+    )
+
+
+def _opener() -> Opens:
+    links = Links(SigningKeys(env.read(SecretsConfig), PURPOSE))
+    return lambda link, epoch: links.holds(link, epoch, utc_now())
 
 
 def _for_reads(config: ReadConfig) -> PrimaryConfig:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from contracts.images import Image, view
+from contracts.principals import Principal
 from infrastructure.telemetry import metrics
 from services.shared.answers import encode_json, version_tag
 
@@ -46,6 +47,15 @@ def prepare(image: Image, as_of: int = 0) -> Remembered:
     return Remembered(image, encode_json(view(image)), version_tag(image.version).encode(), as_of)
 
 
+def as_seen_by(found: Remembered, principal: Principal) -> Remembered:
+    """The answer as the image's owner gets it, where that is another one than everybody's: with another tag."""
+    image = found.image
+    if not image.place or not principal.is_user(image.owner_id):
+        return found
+    body = encode_json(view(image, for_owner=True))
+    return Remembered(image, body, f'"{image.version}-owner"'.encode(), found.as_of)
+
+
 class Memory:
     """Images by id, least recently used first out. Nothing here awaits, so every call is one step."""
 
@@ -57,6 +67,7 @@ class Memory:
         self._bytes = 0
         self._entries: OrderedDict[str, tuple[Remembered, float]] = OrderedDict()
         self._absent: OrderedDict[str, float] = OrderedDict()
+        self._hidden: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -101,6 +112,17 @@ class Memory:
     def is_absent(self, image_id: str) -> bool:
         """Whether it was asked for less than a second ago and wasn't there."""
         return self._absent.get(image_id, 0.0) > self._clock()
+
+    def remember_hidden(self, image_id: str) -> None:
+        """Keeps for a second that somebody has asked for an image that he may not see."""
+        self._hidden[image_id] = self._clock() + ABSENT_FOR
+        self._hidden.move_to_end(image_id)
+        if len(self._hidden) > MAX_ABSENT:
+            self._hidden.popitem(last=False)
+
+    def is_hidden(self, image_id: str) -> bool:
+        """Whether that was less than a second ago."""
+        return self._hidden.get(image_id, 0.0) > self._clock()
 
     def forget(self, image_id: str) -> None:
         """Something has happened to an image: what is remembered of it, or that there is none, is not true any more."""

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from contracts.accounts import Credential, User
 from contracts.images import Image
+from contracts.lists import Wanted
 
 Place = tuple[datetime, UUID]
 """A place in a list, newest first: after the image with this time of creation and this id."""
@@ -37,15 +39,32 @@ class Catalogue(Protocol):
 
     async def select_image(self, image_id: UUID) -> Found: ...
 
-    async def select_page(
-        self, *, limit: int, after: Place | None, tags: tuple[str, ...], content_type: str | None
-    ) -> Page:
-        """Public images, newest first, that have all the tags and the type."""
+    async def select_page(self, *, limit: int, after: Place | None, wanted: Wanted) -> Page:
+        """Images, newest first, that are wanted."""
         ...
 
     async def select_versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
         """The versions of those images that there are."""
         ...
+
+
+class FoundCredential(Protocol):
+    """What a base has of a credential, with everything that was committed before `as_of`."""
+
+    @property
+    def credential(self) -> Credential | None: ...
+    @property
+    def as_of(self) -> int: ...
+
+
+class Keyring(Protocol):
+    """What a replica, or the primary, tells of accounts. Raises `Unavailable`."""
+
+    async def select_credential(self, token_hash: bytes) -> FoundCredential: ...
+
+    async def select_keys(self, user_id: UUID) -> tuple[Credential, ...]: ...
+
+    async def select_user(self, user_id: UUID) -> User | None: ...
 
 
 class Look(Protocol):

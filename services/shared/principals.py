@@ -25,11 +25,6 @@ BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 """For the OpenAPI document: an operation that needs a token."""
 
 
-def identify(request: Request[Any, Any, Any]) -> Principal:  # noqa: ARG001 - the read services know no tokens yet
-    """The caller as the read services know him: nobody."""
-    return ANONYMOUS
-
-
 ANYONE: list[dict[str, list[str]]] = [{}, {"bearer": []}]
 """For the OpenAPI document: an operation that may do more, or show more, with a token."""
 

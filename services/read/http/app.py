@@ -2,15 +2,19 @@
 
 from litestar.handlers import HTTPRouteHandler
 
+from services.read.http.accounts import AccountCases, account_routes
 from services.read.http.bytes import DrawPlaceholder, bytes_routes
 from services.read.http.docs import docs_routes
 from services.read.http.images import ListImages, LookUp, image_routes
 from services.read.http.objects import Fetch, object_routes
 from services.shared.health import Dependency, Storage, health_routes
+from services.shared.principals import Identify
 
 
 def routes(
     *,
+    identify: Identify,
+    accounts: AccountCases,
     look_up: LookUp,
     list_images: ListImages,
     fetch: Fetch,
@@ -21,8 +25,9 @@ def routes(
 ) -> list[HTTPRouteHandler]:
     """Every route of the service, bound to its use cases."""
     return [
-        *image_routes(look_up, list_images),
-        *bytes_routes(look_up, draw_placeholder, max_age),
+        *image_routes(identify, look_up, list_images),
+        *bytes_routes(identify, look_up, draw_placeholder, max_age),
+        *account_routes(identify, accounts),
         *object_routes(fetch),
         *docs_routes(),
         *health_routes("read", dependencies, storage),

@@ -17,12 +17,12 @@ from litestar.params import FromPath, QueryParameter
 from contracts.images import Image, Visibility
 from contracts.variants import DEFAULT_VARIANT
 from services.read.deliver import Part, locate, original, thumbnail, variant_name
+from services.read.http.asking import who_asks
 from services.read.http.conditions import http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.images import LookUp
 from services.shared.answers import Answer, Headers
-from services.shared.consistency import read_token
-from services.shared.principals import identify
+from services.shared.principals import ANYONE, Identify
 
 DrawPlaceholder = Callable[[str | None, int, int], bytes]
 """A small PNG that shows what a ThumbHash describes, or nothing yet, in the proportions of a width and a height."""
@@ -57,15 +57,17 @@ THUMBNAIL = {
 Download = Annotated[bool, QueryParameter(required=False, description="1 to get it as an attachment")]
 
 
-def bytes_routes(look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: int) -> list[HTTPRouteHandler]:
+def bytes_routes(
+    identify: Identify, look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: int
+) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases. `max_age` is how many seconds browsers may keep public bytes."""
 
     async def image_of(request: Request[Any, Any, Any], image_id: str) -> Image:
-        return (await look_up(image_id, identify(request), read_token(request.scope))).image
+        return (await look_up(image_id, await who_asks(request, identify))).image
 
     def send(request: Request[Any, Any, Any], image: Image, part: Part, download: bool) -> Answer:
         tags = _tags(image, part)
-        keep = b"private, no-cache" if image.visibility is Visibility.PRIVATE else b"public, max-age=%d" % max_age
+        keep = b"private, no-store" if image.visibility is Visibility.PRIVATE else b"public, max-age=%d" % max_age
         require_match(request.headers, part.tag, image.created_at)
         if unchanged(request.headers, part.tag, image.created_at):
             return Answer(304, [*tags, (b"cache-control", keep)])
@@ -85,6 +87,7 @@ def bytes_routes(look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: in
         "/api/v1/images/{image_id:str}/file",
         http_method=READING,
         responses=BYTES,
+        security=ANYONE,
         summary="A picture's bytes",
         tags=["images"],
     )
@@ -96,6 +99,7 @@ def bytes_routes(look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: in
         "/api/v1/images/{image_id:str}/thumbnails/{variant:str}",
         http_method=READING,
         responses=THUMBNAIL,
+        security=ANYONE,
         summary="A rendering that fits a box, its format by Accept",
         tags=["images"],
     )
@@ -108,6 +112,7 @@ def bytes_routes(look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: in
         "/api/v1/images/{image_id:str}/thumbnail",
         http_method=READING,
         responses=THUMBNAIL,
+        security=ANYONE,
         summary=f"The {DEFAULT_VARIANT} thumbnail",
         tags=["images"],
     )

@@ -9,38 +9,46 @@ from litestar.handlers import HTTPRouteHandler, route
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
-from contracts.consistency import ConsistencyToken
-from contracts.images import ImagePage, ImageView
+from contracts.images import ImagePage, ImageView, Visibility
 from contracts.principals import Principal
+from services.read.asking import Asking
+from services.read.http.asking import who_asks
 from services.read.http.conditions import require_match, unchanged
 from services.read.http.queries import DEFAULT_LIMIT, MAX_LIMIT, read_asked
 from services.read.list_images import Asked
-from services.read.memory import Remembered
+from services.read.memory import Remembered, as_seen_by
 from services.shared.answers import JSON, Answer, json_answer
-from services.shared.consistency import read_token
-from services.shared.principals import identify
+from services.shared.principals import ANYONE, Identify
 
-LookUp = Callable[[str, Principal, ConsistencyToken | None], Awaitable[Remembered]]
-ListImages = Callable[[Asked, Principal, ConsistencyToken | None], Awaitable[ImagePage]]
+LookUp = Callable[[str, Asking], Awaitable[Remembered]]
+ListImages = Callable[[Asked, Asking], Awaitable[ImagePage]]
 """The use cases with their collaborators bound."""
 
 REVALIDATE = (b"cache-control", b"no-cache")
 """Views change: clients may keep them but ask each time, which the entity tag makes cheap."""
 
 
-def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHandler]:
+PRIVATE = (b"cache-control", b"private, no-store")
+"""For one pair of eyes, and no cache."""
+
+
+def image_routes(identify: Identify, look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHandler]:
     """The routes of views and lists, bound to their use cases."""
 
     @route(
         "/api/v1/images/{image_id:str}",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
         responses={200: ResponseSpec(ImageView, generate_examples=False)},
+        security=ANYONE,
         summary="A picture's view",
         tags=["images"],
     )
     async def get_image(request: Request[Any, Any, Any], image_id: FromPath[str]) -> Answer:
-        found = await look_up(image_id, identify(request), read_token(request.scope))
-        headers = [JSON, (b"etag", found.tag), REVALIDATE]
+        asking = await who_asks(request, identify)
+        found = await look_up(image_id, asking)
+        if asking.principal.user_id is not None:
+            found = as_seen_by(found, asking.principal)
+        headers = [JSON, (b"etag", found.tag), _kept(found, asking.principal)]
         require_match(request.headers, found.tag.decode())
         if unchanged(request.headers, found.tag.decode()):
             return Answer(304, headers[1:])
@@ -50,10 +58,12 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
         "/api/v1/images",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
         responses={200: ResponseSpec(ImagePage, generate_examples=False)},
-        summary="Public pictures, newest first",
+        security=ANYONE,
+        summary="Public pictures, or one's own, newest first",
         tags=["images"],
     )
     async def get_images(
+        *,
         request: Request[Any, Any, Any],
         limit: Annotated[
             str | None, QueryParameter(required=False, description=f"1 to {MAX_LIMIT}, else {DEFAULT_LIMIT}")
@@ -67,9 +77,27 @@ def image_routes(look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHand
         content_type: Annotated[
             str | None, QueryParameter(required=False, description="`image/jpeg` for example")
         ] = None,
+        owner: Annotated[
+            str | None,
+            QueryParameter(required=False, description="Whose: an account's id, or `me` for all of one's own"),
+        ] = None,
+        visibility: Annotated[
+            str | None, QueryParameter(required=False, description="`public`, `unlisted` or `private`")
+        ] = None,
+        status: Annotated[
+            str | None, QueryParameter(required=False, description="`processing`, `ready` or `failed`")
+        ] = None,
     ) -> Answer:
-        asked = read_asked(limit, cursor, tags, content_type)
-        page = await list_images(asked, identify(request), read_token(request.scope))
-        return json_answer(200, page, [REVALIDATE])
+        asking = await who_asks(request, identify)
+        asked = read_asked(limit, cursor, tags, content_type, owner=owner, visibility=visibility, status=status)
+        page = await list_images(asked, asking)
+        return json_answer(200, page, [REVALIDATE if asking.principal.user_id is None else PRIVATE])
 
     return [get_image, get_images]
+
+
+def _kept(found: Remembered, principal: Principal) -> tuple[bytes, bytes]:
+    """How long a view may be kept, and by whom: one that not everybody gets by nobody."""
+    image = found.image
+    hidden = image.visibility is Visibility.PRIVATE or (image.place and principal.is_user(image.owner_id))
+    return PRIVATE if hidden else REVALIDATE

@@ -1,10 +1,16 @@
 """Reading a list's query parameters strictly: a value that can't be meant is refused, not guessed."""
 
 import unicodedata
+from enum import StrEnum
+from typing import TypeVar
+from uuid import UUID
 
 from contracts.errors import InvalidRequest
+from contracts.images import Status, Visibility
 from services.read.cursors import decode_cursor
-from services.read.list_images import Asked
+from services.read.list_images import OF_ONESELF, Asked
+
+E = TypeVar("E", bound=StrEnum)
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
@@ -13,14 +19,43 @@ LONGEST = 4096
 """Characters of a filter: more than all tags of an image together can have."""
 
 
-def read_asked(limit: str | None, cursor: str | None, tags: str | None, content_type: str | None) -> Asked:
+def read_asked(
+    limit: str | None,
+    cursor: str | None,
+    tags: str | None,
+    content_type: str | None,
+    *,
+    owner: str | None = None,
+    visibility: str | None = None,
+    status: str | None = None,
+) -> Asked:
     """What a list's query asks for; an empty parameter is one not given. Raises `InvalidRequest` or `InvalidCursor`."""
     return Asked(
         limit=_limit(limit),
         after=decode_cursor(cursor) if cursor else None,
         tags=_tags(_text(tags, "tags")),
         content_type=_text(content_type, "content_type"),
+        owner=_owner(owner),
+        visibility=_one_of(Visibility, visibility, "visibility"),
+        status=_one_of(Status, status, "status"),
     )
+
+
+def _owner(text: str | None) -> UUID | str | None:
+    if not text or text == OF_ONESELF:
+        return text or None
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidRequest("The owner is an account's id, or “me”.", parameter="owner") from None
+
+
+def _one_of(kind: type[E], text: str | None, parameter: str) -> E | None:
+    try:
+        return kind(text) if text else None
+    except ValueError:
+        names = ", ".join(kind)
+        raise InvalidRequest(f"The {parameter} is one of these: {names}.", parameter=parameter) from None
 
 
 def _limit(text: str | None) -> int:

@@ -15,7 +15,7 @@ from services.write.http.json_bodies import body_of, json_operation, read_json
 
 ANY_VERSION = "*"
 
-_version = re.compile(r'"([0-9]{1,18})"')
+_version = re.compile(r'"([0-9]{1,18})(?:-owner)?"')
 
 
 MIN_KEY, MAX_KEY = 16, 128

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from contracts.images import Image, Visibility
+from contracts.images import Image, Status, Visibility
+from contracts.lists import Wanted
 from infrastructure.postgres.catalogue import Catalogue, page_statement
 from infrastructure.postgres.ledger import Ledger
 from tests.component.postgres.images import T0, plain_image
@@ -48,7 +49,7 @@ async def walk(catalogue: Catalogue, limit: int, **filters):
 
 
 FILTERS = [
-    {"tags": tags, "content_type": content_type}
+    Wanted(tags=tags, content_type=content_type)
     for tags, content_type in product(((), ("sea",), ("sky", "sea"), ("été", "sky"), ("absent",)), (None, *TYPES))
 ]
 
@@ -62,15 +63,15 @@ async def test_pages_are_the_list(catalogue, images):
 
 async def test_filtered_pages_are_the_filtered_list(catalogue, images):
     """The same holds for each filter: an image must have all the tags, and exactly the type."""
-    for fields in FILTERS:
+    for filters in FILTERS:
         wanted = [
             image
             for image in images
-            if set(fields["tags"]) <= set(image.tags) and fields["content_type"] in {None, image.blob.content_type}
+            if set(filters.tags) <= set(image.tags) and filters.content_type in {None, image.blob.content_type}
         ]
         for limit in (3, 100):
-            pages = [page async for page in walk(catalogue, limit, **fields)]
-            assert [image for page in pages for image in page] == wanted, (fields, limit)
+            pages = [page async for page in walk(catalogue, limit, wanted=filters)]
+            assert [image for page in pages for image in page] == wanted, (filters, limit)
 
 
 async def test_lists_show_public_images_only(catalogue, ledger):
@@ -83,6 +84,25 @@ async def test_lists_show_public_images_only(catalogue, ledger):
         await ledger.insert(image, delete_token_hash=None)
     await ledger.delete(deleted.id, lambda _: None)
     assert (await catalogue.select_page(limit=10)).images == (shown,)
+
+
+async def test_lists_are_filtered_by_owner_visibility_and_status(catalogue, ledger):
+    """Each as it is asked for; an image whose blob was rendered for others is processed all the same."""
+    ann, bob = uuid4(), uuid4()
+    images = [
+        plain_image(visibility=visibility, owner_id=owner) for visibility in Visibility for owner in (ann, bob, None)
+    ]
+    for image in images:
+        await ledger.insert(image, delete_token_hash=None)
+    for visibilities in (frozenset(Visibility), frozenset({Visibility.PRIVATE}), frozenset(list(Visibility)[:2])):
+        for owner in (ann, None):
+            for status in (Status.PROCESSING, Status.READY, Status.FAILED, None):
+                wanted = Wanted(visibilities, owner, status=status)
+                found = (await catalogue.select_page(limit=20, wanted=wanted)).images
+                fit = [
+                    image for image in images if image.visibility in visibilities and owner in {None, image.owner_id}
+                ]
+                assert list(found) == (in_order(fit) if status in {None, Status.PROCESSING} else []), wanted
 
 
 async def test_pages_are_stable_under_uploads_and_deletes(catalogue, ledger, images):
@@ -121,14 +141,17 @@ DEEP = (T0 - timedelta(seconds=5000), UUID(int=0))
 
 async def test_pages_come_from_an_index(crowd):
     """With many images no kind of page, however deep, reads the whole table."""
-    for after, tags, content_type, index in (
-        (None, (), None, "images_newest"),
-        (DEEP, (), None, "images_newest"),
-        (DEEP, (), "image/avif", "images_newest_of_type"),
-        (DEEP, ("few",), None, "images_tags"),
-        (DEEP, ("many",), None, "images_newest"),
+    everything, hidden = frozenset(Visibility), frozenset({Visibility.PRIVATE})
+    for after, wanted, index in (
+        (None, Wanted(), "images_newest"),
+        (DEEP, Wanted(), "images_newest"),
+        (DEEP, Wanted(content_type="image/avif"), "images_newest_of_type"),
+        (DEEP, Wanted(tags=("few",)), "images_tags"),
+        (DEEP, Wanted(tags=("many",)), "images_newest"),
+        (DEEP, Wanted(everything, UUID(int=7)), "images_owner"),
+        (DEEP, Wanted(hidden), "images_not_public"),
     ):
-        statement, arguments = page_statement(50, after, tags, content_type)
+        statement, arguments = page_statement(50, after, wanted)
         plan = "\n".join(row[0] for row in await crowd.fetch(f"EXPLAIN {statement}", *arguments))
         assert f" {index} " in plan
         assert "Seq Scan" not in plan
@@ -149,10 +172,15 @@ async def crowd(psql):
     await psql.execute(
         """
         INSERT INTO images
-            (id, blob_id, version, filename, content_type, file_size, visibility, tags, created_at, updated_at)
+            (
+                id, blob_id, version, filename, content_type, file_size, visibility, owner_id, tags,
+                created_at, updated_at
+            )
         SELECT
             md5('i' || n)::uuid, md5('b' || n)::uuid, 1, 'a.jpg',
-            CASE WHEN n % 1000 = 0 THEN 'image/avif' ELSE 'image/jpeg' END, 1000, 'public',
+            CASE WHEN n % 1000 = 0 THEN 'image/avif' ELSE 'image/jpeg' END, 1000,
+            CASE WHEN n % 500 = 0 THEN 'private' ELSE 'public' END,
+            ('00000000-0000-0000-0000-' || lpad(to_hex(n % 500), 12, '0'))::uuid,
             CASE WHEN n % 2000 = 0 THEN ARRAY['few'] WHEN n % 3 = 0 THEN ARRAY['many'] ELSE '{}' END,
             $1::timestamptz - n * interval '1 second', $1
         FROM generate_series(1, 20000) AS n

@@ -12,12 +12,14 @@ from contracts.consistency import ConsistencyToken
 from contracts.errors import ImageNotFound, Unavailable
 from contracts.events import ImageChanged, ImageDeleted
 from contracts.images import Visibility
-from contracts.principals import ANONYMOUS, Principal
+from contracts.principals import ANONYMOUS, Principal, Scope
+from services.read.asking import Asking
 from services.read.base import Base
 from services.read.look_up import Sources, look_up
 from services.read.memory import Memory
 from services.read.overlay import Overlay
 from services.read.recent import RecentImages
+from services.shared.links import Link
 from tests.unit import samples
 from tests.unit.samples import NOON
 
@@ -120,7 +122,11 @@ class Service:
         self.base.news.tell()
 
     async def look_up(self, image, token=None, principal=ANONYMOUS):
-        return (await look_up(str(image.id), principal, token, sources=self.sources)).image
+        return (
+            await look_up(
+                str(image.id), Asking(principal, token), sources=self.sources, opens=lambda _, epoch: epoch == 7
+            )
+        ).image
 
 
 @pytest.fixture
@@ -336,12 +342,49 @@ async def test_a_private_image_is_its_owners_alone(service):
     assert await service.look_up(image, principal=owner) == image
     with pytest.raises(ImageNotFound):
         await service.look_up(image)
+    admin = Principal(scopes=frozenset(Scope))
+    assert await service.look_up(image, principal=admin) == image
     service.hear(newer(image, deleted_at=NOON), 20)
     with pytest.raises(ImageNotFound):
         await service.look_up(image, principal=owner)
 
 
+async def test_a_hidden_image_takes_the_way_of_an_absent_one(service):
+    """The base is asked for it, in vain, once in a second, however well it is remembered here."""
+    owner = Principal(samples.image().id)
+    image = samples.image(visibility=Visibility.PRIVATE, owner_id=owner.user_id)
+    service.commit(image, 10)
+    await service.replay()
+    assert await service.look_up(image, principal=owner) == image
+    absent = samples.image()
+    for hidden in (image, absent):
+        before = service.replica.questions
+        for _ in range(3):
+            with pytest.raises(ImageNotFound):
+                await service.look_up(hidden)
+        assert service.replica.questions == before + 1
+    service.replica.is_there = False
+    service.memory._hidden.clear()
+    with pytest.raises(ImageNotFound):
+        await service.look_up(image)
+
+
+async def test_a_link_that_holds_opens_a_private_image(service):
+    """It is judged by the link epoch that the image has now."""
+    image = samples.image(visibility=Visibility.PRIVATE, owner_id=samples.image().id, link_epoch=7)
+    service.hear(image, 10)
+    asking = Asking(ANONYMOUS, link=Link("/x", 1, "k", "s"))
+
+    async def look() -> object:
+        return await look_up(str(image.id), asking, sources=service.sources, opens=lambda _, epoch: epoch == 7)
+
+    assert (await look()).image == image
+    service.hear(newer(image, link_epoch=8), 20)
+    with pytest.raises(ImageNotFound):
+        await look()
+
+
 async def test_an_id_that_is_none_is_not_found(service):
     """As if it were one."""
     with pytest.raises(ImageNotFound):
-        await look_up("upload", ANONYMOUS, None, sources=service.sources)
+        await look_up("upload", Asking(ANONYMOUS), sources=service.sources, opens=lambda *_: True)

@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from contracts.images import Visibility
+from contracts.errors import Unauthorized
+from contracts.images import Status, Visibility
+from contracts.lists import Wanted
+from contracts.principals import ANONYMOUS, Principal, Scope
 from services.read import list_images as module
-from services.read.list_images import Asked, _read, _still_news, belongs
+from services.read.list_images import Asked, Request, _read, _still_news, belongs, wanted_by
 from services.read.merge import merge, place_of
 from tests.unit import samples
 from tests.unit.samples import NOON
 
-SEA = Asked(limit=3, tags=("sea",))
+SEA = Request(3, None, Wanted(tags=("sea",)), None)
 STATES = some.fixed_dictionaries(
     {
         "version": some.integers(1, 4),
@@ -27,6 +30,7 @@ STATES = some.fixed_dictionaries(
     }
 )
 GONE = "gone"
+ANN, BOB = UUID(int=101), UUID(int=102)
 
 
 def image(number, state):
@@ -46,9 +50,8 @@ class Rows:
         self.images = images
         self.as_of = as_of
 
-    async def select_page(self, *, limit, after, tags, content_type):
-        asked = Asked(limit, after, tags, content_type)
-        fit = [each for each in self.images if belongs(each, asked) and (after is None or place_of(each) < after)]
+    async def select_page(self, *, limit, after, wanted):
+        fit = [each for each in self.images if belongs(each, wanted) and (after is None or place_of(each) < after)]
         return Page(tuple(sorted(fit, key=place_of, reverse=True)[:limit]), self.as_of)
 
     async def select_versions(self, ids):
@@ -72,10 +75,10 @@ def test_page_by_page_a_list_is_what_it_would_be_if_the_base_had_heard_all(rows,
         elif key not in truth or truth[key].version < change.version:
             truth[key] = change
     asked = msgspec.structs.replace(SEA, limit=limit)
-    wanted = sorted((each for each in truth.values() if belongs(each, asked)), key=place_of, reverse=True)
+    wanted = sorted((each for each in truth.values() if belongs(each, asked.wanted)), key=place_of, reverse=True)
 
     # A base whose newer state has left the list can't say so without being asked by id.
-    changes = asyncio.run(_still_news(asked, changes, Rows(base.values())))
+    changes = asyncio.run(_still_news(asked.wanted, changes, Rows(base.values())))
     listed, after = [], None
     while True:
         page = asyncio.run(_read(msgspec.structs.replace(asked, after=after), changes, Rows(base.values()), 0))
@@ -121,16 +124,52 @@ async def test_rows_hidden_by_changes_are_made_up_for_in_few_questions(monkeypat
 @pytest.mark.parametrize(
     ("asked", "fits"),
     [
-        (Asked(1), True),
-        (Asked(1, tags=("sea",)), True),
-        (Asked(1, tags=("sea", "moon")), False),
-        (Asked(1, content_type="image/jpeg"), True),
-        (Asked(1, content_type="image/png"), False),
+        (Wanted(), True),
+        (Wanted(tags=("sea",)), True),
+        (Wanted(tags=("sea", "moon")), False),
+        (Wanted(content_type="image/jpeg"), True),
+        (Wanted(content_type="image/png"), False),
+        (Wanted(owner_id=ANN), True),
+        (Wanted(owner_id=BOB), False),
+        (Wanted(status=Status.PROCESSING), True),
+        (Wanted(status=Status.READY), False),
     ],
 )
 def test_an_image_belongs_to_a_list_by_its_filters(asked, fits):
-    """Public and not deleted, with all the tags, of the type."""
-    shown = samples.image(tags=("sea", "sun"))
+    """Public and not deleted, with all the tags, of the type, the owner and the status."""
+    shown = samples.image(tags=("sea", "sun"), owner_id=ANN)
     assert belongs(shown, asked) == fits
     assert not belongs(msgspec.structs.replace(shown, visibility=Visibility.UNLISTED), asked)
     assert not belongs(msgspec.structs.replace(shown, deleted_at=NOON), asked)
+
+
+ADMIN = Principal(BOB, scopes=frozenset(Scope))
+ALL, PUBLIC, NONE = frozenset(Visibility), frozenset({Visibility.PUBLIC}), frozenset()
+
+
+@pytest.mark.parametrize(
+    ("asked", "principal", "shown", "owner_id"),
+    [
+        (Asked(1), ANONYMOUS, PUBLIC, None),
+        (Asked(1), Principal(ANN), PUBLIC, None),
+        (Asked(1), ADMIN, PUBLIC, None),
+        (Asked(1, owner="me"), Principal(ANN), ALL, ANN),
+        (Asked(1, owner=ANN), Principal(ANN), ALL, ANN),
+        (Asked(1, owner=ANN), Principal(BOB), PUBLIC, ANN),
+        (Asked(1, owner=ANN), ADMIN, ALL, ANN),
+        (Asked(1, visibility=Visibility.PRIVATE), Principal(ANN), NONE, None),
+        (Asked(1, visibility=Visibility.PRIVATE), ADMIN, frozenset({Visibility.PRIVATE}), None),
+        (Asked(1, owner="me", visibility=Visibility.UNLISTED), Principal(ANN), frozenset({Visibility.UNLISTED}), ANN),
+        (Asked(1, owner=ANN, visibility=Visibility.PUBLIC), ANONYMOUS, PUBLIC, ANN),
+    ],
+)
+def test_who_asks_decides_what_is_shown(asked, principal, shown, owner_id):
+    """All of one's own, of others what is public; an admin sees more when he says what."""
+    wanted = wanted_by(asked, principal)
+    assert (wanted.visibilities, wanted.owner_id) == (shown, owner_id)
+
+
+def test_nobody_has_images_of_his_own():
+    """An anonymous caller is told to log in."""
+    with pytest.raises(Unauthorized):
+        wanted_by(Asked(1, owner="me"), ANONYMOUS)
