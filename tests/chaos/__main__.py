@@ -64,11 +64,11 @@ async def _run_all(scenarios: list[Scenario], options: tuple[str, ...], given: a
     return verdicts
 
 
-async def _run(scenario: Scenario, stack: ChaosStack, given: argparse.Namespace) -> Verdict:
+async def _run(scenario: Scenario, stack: ChaosStack, given: argparse.Namespace, sabotage: str = "") -> Verdict:
     seed = random.randrange(10**6) if given.seed is None else given.seed
     console.print(f"\n{scenario.name} (seed {seed}): {scenario.story}", markup=False)
     verdict = await run(scenario, stack, seed=seed, seconds=given.seconds)
-    report.tell(verdict, HISTORIES / f"{scenario.name}-{seed}.jsonl")
+    report.tell(verdict, HISTORIES / f"{scenario.name}{sabotage and f'-without-{sabotage}'}-{seed}.jsonl")
     return verdict
 
 
@@ -78,8 +78,8 @@ async def _sabotaged(name: str, given: argparse.Namespace) -> str:
     console.print(f"\n[bold]A build with {name} broken on purpose: {scenario.name} has to fail[/]")
     async with _stack(scenario.options, sabotage=name) as stack:
         for _ in range(TRIES):
-            verdict = await _run(scenario, stack, given)
-            if verdict.violations:
+            verdict = await _run(scenario, stack, given, name)
+            if any(violation.rule == scenario.shows[name] for violation in verdict.violations):
                 return report.CAUGHT
     return report.MISSED
 

@@ -2,7 +2,7 @@
 
 Each live image is ready, or failed as a poison; its original and its renderings have their copies, the originals' are
 good, and the shards hold nothing else; the outbox is empty, nothing is pending at the consumers, the quarantine holds
-the poison alone.
+nothing but poison.
 """
 
 import asyncio
@@ -89,12 +89,9 @@ async def _unfinished(primary: Any, poison: Collection[str]) -> list[str]:
 
 
 async def _quarantine(primary: Any, poison: Collection[str]) -> list[str]:
-    if await primary.fetchval("SELECT to_regclass('quarantine')") is None:
-        return []
-    rows = await primary.fetch("SELECT * FROM quarantine")
-    held = {str(row.get("subject_id") or row.get("image_id")) for row in rows}
-    strangers = [f"the quarantine holds {one}, which is no poison" for one in held - set(poison)]
-    return strangers + [f"the quarantine lacks the poison {one}" for one in set(poison) - held]
+    rows = await primary.fetch("SELECT subject_id FROM quarantine")
+    held = {str(row["subject_id"]) for row in rows}
+    return [f"the quarantine holds an event of {one}, which is no poison" for one in held - set(poison)]
 
 
 async def _pending(stack: ChaosStack) -> list[str]:

@@ -2,8 +2,8 @@
 
 R1  what is shown is what was uploaded: the same bytes, the same type; a rendering has one face
 R2  a read never shows a state older than the write whose token it carries
-R3  nothing shows an image after its deletion was acknowledged
-R4  what was seen to be gone for a deletion that has begun is gone for good
+R3  nothing shows an image after it was acknowledged that it is deleted, or hidden
+R4  what was seen to be gone when it was to be deleted or hidden is gone for good
 R5  unknowns settle: in the end all readers agree, on a state that the writes can have led to
 R6  the stores hold what the rows say and nothing else (see audit.py)
 P4  without a token a change is visible soon, where the scenario says how soon
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from tests.chaos.history import NGINX, Call, History, Outcome, Shown
+from tests.chaos.history import NGINX, TAKES_AWAY, Call, History, Outcome, Shown
 
 SETTLED = 15.0
 """Seconds after which what one reader knows to be gone must be gone at every other, acknowledged or not: more than
@@ -81,14 +81,14 @@ class Images:
         call = self.uploads.get(self.ids.get(image, ""))
         return call if call is not None and call.image == image else None
 
-    def deletions(self, image: str, outcome: Outcome | None = None) -> list[Call]:
-        """Deletions that may have happened, or those with one outcome."""
-        found = (call for call in self.writes[image] if call.action == "delete")
+    def removals(self, image: str, outcome: Outcome | None = None) -> list[Call]:
+        """Deletions, and hidings, that may have happened, or those with one outcome."""
+        found = (call for call in self.writes[image] if call.action in TAKES_AWAY)
         return [call for call in found if (call.outcome is outcome if outcome else call.outcome is not Outcome.FAIL)]
 
-    def deletion_began(self, image: str) -> float:
-        """When the first deletion was asked for that may have happened."""
-        return min((call.start for call in self.deletions(image)), default=float("inf"))
+    def removal_began(self, image: str) -> float:
+        """When it was first asked for that the image be gone, and that may have happened."""
+        return min((call.start for call in self.removals(image)), default=float("inf"))
 
     def acknowledged(self, image: str) -> list[Call]:
         """Writes of an image that were acknowledged, its upload among them."""
@@ -122,7 +122,7 @@ def check(history: History, *, fresh_within: float | None = None, promises: Iter
 def unexpected(images: Images) -> Iterator[Violation]:
     """No well-meant request is refused, and nothing is shown that nobody uploaded."""
     for call in images.calls:
-        if 400 <= call.status < 500 and not (call.status == 404 and (call.is_read or images.deletions(call.image))):
+        if 400 <= call.status < 500 and not (call.status == 404 and (call.is_read or images.removals(call.image))):
             yield Violation("A", f"a request that was in order got {call.status} {call.said}", (call,))
     for image, name in images.ids.items():
         if name not in images.attempts:
@@ -170,7 +170,7 @@ def tokens(images: Images) -> Iterator[Violation]:
             due = images.must_be_seen(image, call)
             if not due:
                 continue
-            if call.is_gone and upload in due and images.deletion_began(image) > call.end:
+            if call.is_gone and upload in due and images.removal_began(image) > call.end:
                 yield Violation("R2", "with its token an image is not found", (upload, call) if upload else (call,))
             newest = max(due, key=_version)
             if shown is not None and shown.version < _version(newest):
@@ -192,32 +192,31 @@ def lists_with_tokens(images: Images) -> Iterator[Violation]:
         for upload in images.uploads.values():
             due = upload is own or upload.end <= own.start
             missing = due and upload.image not in listed and upload.shown[0].created >= oldest
-            if missing and images.deletion_began(upload.image) > call.end:
+            if missing and images.removal_began(upload.image) > call.end:
                 yield Violation("R2", "with its token a list leaves an image out", (upload, call))
 
 
 def final_deletions(images: Images) -> Iterator[Violation]:
-    """R3: a 204 is the end."""
+    """R3: a 204 is the end, and so is the 200 that says that an image is private."""
     for image in list(images.writes):
-        ends = [call for call in images.deletions(image, Outcome.OK) if call.status == 204]
-        if not ends:
-            continue
-        end = min(ends, key=lambda call: call.end)
-        for call, shown in images.reads[image]:
-            if call.start > end.end and shows(call, shown):
-                yield Violation("R3", f"shown {call.start - end.end:.3f} s after its deletion was final", (end, call))
-        for call in images.writes[image]:
-            if call.action == "patch" and call.start > end.end and call.outcome is Outcome.OK:
-                yield Violation("R3", "changed after its deletion was final", (end, call))
+        for end in images.removals(image, Outcome.OK):
+            for call, shown in images.reads[image]:
+                if call.start > end.end and shows(call, shown):
+                    what = f"shown {call.start - end.end:.3f} s after it was acknowledged to be gone"
+                    yield Violation("R3", what, (end, call))
+            for call in images.writes[image]:
+                is_late = end.action == "delete" and call.start > end.end and call.outcome is Outcome.OK
+                if is_late and call.action in {"patch", "hide"}:
+                    yield Violation("R3", "changed after its deletion was final", (end, call))
 
 
 def gone_for_good(images: Images) -> Iterator[Violation]:
-    """R4. A reader that has shown an image, or is asked with its token, and says it is gone, has heard of the deletion.
+    """R4. A reader that has shown an image, or is asked with its token, and says it is gone, has heard that it is.
 
     From then on that reader never shows it again, and after `SETTLED` seconds nobody does.
     """
     for image in list(images.writes):
-        began = images.deletion_began(image)
+        began = images.removal_began(image)
         knew: set[str] = set()
         gone: dict[str, Call] = {}
         for call, shown in images.reads[image]:
@@ -249,11 +248,13 @@ def settled(images: Images) -> Iterator[Violation]:
 def _possible(images: Images, image: str, last: Call, shown: Shown | None) -> Iterator[Violation]:
     upload = images.upload_of(image)
     if shown is None:
-        if upload is not None and not images.deletions(image):
+        if upload is not None and not images.removals(image):
             yield Violation("R5", "an acknowledged image is lost", (upload, last))
         return
-    if images.deletions(image, Outcome.OK):
-        yield Violation("R5", "a deleted image is there in the end", (*images.deletions(image, Outcome.OK), last))
+    if images.removals(image, Outcome.OK):
+        yield Violation(
+            "R5", "an image that was taken away is there in the end", (*images.removals(image, Outcome.OK), last)
+        )
     attempts = images.attempts.get(shown.name, [])
     if attempts and all(call.outcome is Outcome.FAIL for call in attempts):
         yield Violation("R5", "an upload that was refused is there in the end", (*attempts, last))
@@ -282,10 +283,12 @@ def converged(images: Images) -> Iterator[Violation]:
 def fresh(images: Images, within: float) -> Iterator[Violation]:
     """P4: `within` seconds after a write was acknowledged nobody needs a token to see it."""
     for image, reads in list(images.reads.items()):
-        upload, began = images.upload_of(image), images.deletion_began(image)
+        upload, began = images.upload_of(image), images.removal_began(image)
         acknowledged = images.acknowledged(image)
         for call, shown in reads:
-            due = [write for write in acknowledged if write.action != "delete" and write.end + within < call.start]
+            due = [
+                write for write in acknowledged if write.action not in TAKES_AWAY and write.end + within < call.start
+            ]
             if call.is_gone and upload in due and began > call.end:
                 yield Violation("P4", f"not found {call.start - due[0].end:.1f} s after its upload", (due[0], call))
             newest = max(due, key=_version, default=None)

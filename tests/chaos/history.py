@@ -78,7 +78,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 READS = ("view", "file", "thumbnail", "list")
-WRITES = ("upload", "patch", "delete")
+WRITES = ("upload", "patch", "hide", "delete")
+TAKES_AWAY = ("hide", "delete")
+"""After these nobody may be shown the image any more: all who look are strangers to whoever hides one."""
 
 
 class Fault(msgspec.Struct, frozen=True):

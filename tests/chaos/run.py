@@ -1,6 +1,7 @@
 """Running one scenario on a stack, and judging it."""
 
 import random
+import secrets
 import time
 import traceback
 
@@ -41,7 +42,7 @@ async def run(scenario: Scenario, stack: ChaosStack, *, seed: int, seconds: floa
     began = time.monotonic()
     history = History()
     rng = random.Random(seed)
-    workload = Workload(f"c{seed}-{rng.randrange(10**6):06}", seed, history, stack.targets)
+    workload = Workload(f"c{seed}-{secrets.token_hex(4)}", seed, history, stack.targets)
     world = World(stack, workload, history, seconds or scenario.seconds, rng)
     try:
         audited = await _play(scenario, world)

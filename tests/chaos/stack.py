@@ -22,8 +22,19 @@ SABOTAGE = Path(__file__).parent / "sabotage"
 CALM = 90.0
 """Seconds that a stack may take to be well again after a fault."""
 
-SHORT = {"CHITRAM_RECONCILE_AFTER": "5"}
-"""Waits that take minutes in production."""
+SHORT = {
+    "CHITRAM_RECONCILE_AFTER": "5",
+    "CHITRAM_ERASE_GRACE": "1",
+    "CHITRAM_SWEEP_EVERY": "5",
+    "CHITRAM_SWEEP_GRACE": "20",
+    "CHITRAM_REGISTRATIONS": "1000",
+    "CHITRAM_LOGINS": "1000",
+} | {
+    f"CHITRAM_RATE_{kind}{who}": "0/60"
+    for kind in ("READS", "CHANGES", "UPLOADS", "MEGAPIXELS")
+    for who in ("", "_ANONYMOUS")
+}
+"""Waits that take minutes in production, and limits that many runs on one stack would reach."""
 
 
 class ChaosStack(Stack):

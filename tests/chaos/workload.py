@@ -1,5 +1,6 @@
 """People at work: closed loops with time to think, everything they do drawn from one seed.
 
+owners    have an account: they upload, hide what they uploaded from everybody else, and delete it
 persons   upload, look at what they uploaded (with the token, everywhere), change it, delete it, and look again
 readers   look at anything that was uploaded lately, also at what was deleted, with and without a token
 listers   page through what is there
@@ -30,6 +31,7 @@ RECENT = 25
 class Pace(msgspec.Struct, frozen=True):
     """How many clients of each kind, and how many seconds they think between two calls, on the average."""
 
+    owners: int = 1
     persons: int = 2
     readers: int = 4
     listers: int = 1
@@ -59,6 +61,7 @@ class Workload:
         self._seed = seed
         self._targets = targets
         self._tokens: dict[int, str] = {}
+        self._account = ""
         self._sent: list[tuple[bytes, str]] = []
         self._session = open_session()
         self._stop = asyncio.Event()
@@ -73,8 +76,9 @@ class Workload:
     async def running(self, pace: Pace) -> AsyncIterator[None]:
         """The clients work while the block runs; at its end each finishes what it is at."""
         self._stop.clear()
+        self._account = self._account or await self.caller("owner").log_in(f"{self.run}@example.org")
         kinds = {"person": (self._person, pace.persons), "reader": (self._reader, pace.readers)}
-        kinds |= {"lister": (self._lister, pace.listers)}
+        kinds |= {"lister": (self._lister, pace.listers), "owner": (self._owner, pace.owners)}
         names = [(kind, f"{kind}-{number}") for kind, (_, count) in kinds.items() for number in range(1, count + 1)]
         clients = [asyncio.create_task(self._loop(kinds[kind][0], name, pace.think)) for kind, name in names]
         try:
@@ -109,6 +113,26 @@ class Workload:
         mine = [one for one in self.recent if one.owner == me.name and one.proof]
         if mine and rng.random() < DELETED:
             await self._delete(me, rng, rng.choice(mine))
+
+    async def upload(self, me: Caller, rng: random.Random, owner: str = "") -> tuple[Call, str]:
+        """Uploads a picture that is another one each time; gives the call and the delete token."""
+        name = f"{self.run}-{rng.randrange(10**12):012}.img"
+        call, proof = await me.upload(name, noise(rng, 64, 48), "image/jpeg", tag=self.run, owner=owner)
+        self.known |= {call.image} - {""}
+        return call, proof
+
+    async def _owner(self, me: Caller, rng: random.Random) -> None:
+        """What is hidden is gone for all others, whose eyes `_look_everywhere` has: it never says who it is."""
+        call, _ = await self.upload(me, rng, self._account)
+        if call.outcome is not Outcome.OK:
+            return
+        owned = self._remember(Owned(me.name, call.image, self._account, call.number))
+        await self._look_everywhere(me, rng, owned)
+        for act in rng.choice(((me.hide,), (me.hide, me.delete), (me.delete,))):
+            call = await act(owned.image, self._account)
+            if call.outcome is Outcome.OK:
+                owned.proof, owned.wrote = "", call.number
+                await self._look_everywhere(me, rng, owned)
 
     async def _upload(self, me: Caller, rng: random.Random) -> Owned | None:
         kind = rng.choice(("image/jpeg", "image/png", "image/webp"))

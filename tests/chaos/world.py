@@ -25,7 +25,7 @@ class World:
         self.seconds = seconds
         self.rng = rng
         self.poison: set[str] = set()
-        """Images that can't be rendered: they end in the quarantine."""
+        """Images that can't be rendered: they end as failed."""
 
     def fault(self, what: str) -> AbstractContextManager[None]:
         """Notes what is done, for as long as the block runs; what is promised is judged within it."""
@@ -63,7 +63,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """A fault, what is promised meanwhile, and how long its run takes.
 
     `body` runs while clients work. `seconds` is how long the fault lasts. `fresh_within` is for rule P4, None where
-    NATS or the readers are touched. `shows` names the builds, broken on purpose, that must fail it.
+    NATS or the readers are touched. `shows` has the builds, broken on purpose, that must fail it, and the rules that
+    they break.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     promises: tuple[Promise, ...]
     fresh_within: float | None
-    shows: tuple[str, ...]
+    shows: dict[str, str]
     pace: Pace
     options: tuple[str, ...]
 
@@ -95,7 +96,7 @@ def scenario(
     seconds: float = 12.0,
     promises: tuple[Promise, ...] = EVERYTHING_GOES_ON,
     fresh_within: float | None = None,
-    shows: tuple[str, ...] = (),
+    shows: dict[str, str] | None = None,
     pace: Pace | None = None,
     options: tuple[str, ...] = (),
 ) -> Callable[[Body], Body]:
@@ -113,7 +114,7 @@ def scenario(
             seconds=seconds,
             promises=promises,
             fresh_within=fresh_within,
-            shows=shows,
+            shows=shows or {},
             pace=pace or Pace(),
             options=options,
         )

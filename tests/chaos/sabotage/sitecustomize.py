@@ -16,18 +16,64 @@ from typing import Any
 Patch = Callable[[ModuleType], None]
 
 
+def _replace(owner: Any, name: str, value: Any) -> None:
+    """Raises AttributeError when there is nothing to replace any more: then nothing would be broken."""
+    getattr(owner, name)
+    setattr(owner, name, value)
+
+
 def _no_reconciler(reconciler: ModuleType) -> None:
     """What the stream has lost is never sent again."""
 
     async def nothing(*_: Any) -> int:
         return 0
 
-    reconciler.Reconciler.round = nothing
+    _replace(reconciler.Reconciler, "round", nothing)
+
+
+def _no_tombstones(overlay: ModuleType) -> None:
+    """What is heard of a deletion is not remembered."""
+    apply = overlay.Overlay.apply
+
+    def apply_all_but_deletions(self: Any, key: Any, entry: Any) -> None:
+        if not entry.is_gone:
+            apply(self, key, entry)
+
+    _replace(overlay.Overlay, "apply", apply_all_but_deletions)
+
+
+def _nobody_waits(audience: ModuleType) -> None:
+    """A deletion is answered when it is published, whoever has heard of it or not."""
+
+    async def tell(self: Any, event: Any, lsn: str) -> str:
+        await self._publisher.publish(audience.event_type(event), event.id, audience.encode(event), lsn)
+        return "heard"
+
+    _replace(audience.Audience, "tell", tell)
+
+
+def _everybody_believes(lease: ModuleType) -> None:
+    """A read service never notices that it has lost its lease."""
+    _replace(lease.Lease, "is_held", property(lambda _: True))
+
+
+def _remember_anything(look_up: ModuleType) -> None:
+    """A look-up fills the memory with what it has read, however late."""
+
+    def remember(_: Any, seen: Any, sources: Any) -> None:
+        if seen.found is not None:
+            sources.memory.remember(seen.found)
+
+    _replace(look_up, "_remember", remember)
 
 
 PATCHES: dict[str, dict[str, Patch]] = {
+    "tombstones": {"services.read.overlay": _no_tombstones},
+    "leases": {"infrastructure.nats.audience": _nobody_waits, "infrastructure.nats.lease": _everybody_believes},
+    "versioned-fill": {"services.read.look_up": _remember_anything},
     "reconciler": {"infrastructure.postgres.reconciler": _no_reconciler},
 }
+"""What each build lacks, and where."""
 
 
 class _Breaker(MetaPathFinder):

@@ -20,7 +20,7 @@ async def nats_killed(world: World) -> None:
             await world.lasts()
 
 
-@scenario(seconds=10, promises=(READS_GO_ON,), shows=("reconciler",))
+@scenario(seconds=10, promises=(READS_GO_ON,), shows={"reconciler": "R6"})
 async def nats_wiped(world: World) -> None:
     """NATS loses its whole store, with events that nobody has handled: it costs time."""
     async with world.failing("worker-1", "derive.before_row", f"sleep:{world.seconds}"):

@@ -47,7 +47,7 @@ async def worker_killed_before_ack(world: World) -> None:
         await world.lasts()
 
 
-@scenario(seconds=16, promises=(reads_at("read-2", "read-3"),), shows=("leases",), pace=Pace(persons=3))
+@scenario(seconds=16, promises=(reads_at("read-2", "read-3"),), shows={"leases": "R3"}, pace=Pace(persons=3))
 async def reader_stopped_past_its_lease(world: World) -> None:
     """A read service stands still for longer than its lease while images are deleted, and goes on."""
     for _ in range(4):

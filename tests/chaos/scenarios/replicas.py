@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from tests.chaos.world import EVERYTHING_GOES_ON, READS_GO_ON, World, scenario
+from tests.chaos.world import EVERYTHING_GOES_ON, NGINX, READS_GO_ON, WRITES_GO_ON, World, reads_at, scenario
 
 FRESH = 5.0
 """Seconds after which a write must be seen without a token: far more than the promised 20 ms, far less than the lag."""
@@ -20,7 +20,7 @@ async def paused_replay(world: World, *replicas: str) -> AsyncIterator[None]:
         yield
 
 
-@scenario(seconds=30, promises=EVERYTHING_GOES_ON, fresh_within=FRESH, shows=("tombstones",))
+@scenario(seconds=30, promises=EVERYTHING_GOES_ON, fresh_within=FRESH, shows={"tombstones": "R3"})
 async def replay_paused_on_both(world: World) -> None:
     """Both replicas stand still for half a minute: what is written is seen, and what is deleted is gone."""
     with world.fault("replay paused on both replicas"):
@@ -43,3 +43,11 @@ async def primary_crashed(world: World) -> None:
         with world.fault("the primary is killed"):
             await world.stack.kill("postgres-primary")
             await world.lasts(0.5)
+
+
+@scenario(seconds=8, promises=(reads_at(NGINX, ratio=0.95), WRITES_GO_ON))
+async def replicas_away(world: World) -> None:
+    """No replica is there: reads are answered from what was heard, and by the primary."""
+    with world.fault("both replicas are away"):
+        async with world.stack.down("postgres-replica-1"), world.stack.down("postgres-replica-2"):
+            await world.lasts()

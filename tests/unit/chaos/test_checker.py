@@ -159,6 +159,18 @@ def test_a_read_that_began_before_the_deletion_was_final_may_show_the_image(stor
     assert rules(story) == []
 
 
+def test_what_is_hidden_is_gone_for_strangers_and_may_be_changed_by_its_owner(story):
+    """R3 as for a deletion; with a token, too, nobody has to find it."""
+    upload = story.upload("one")
+    story.call("hide", image="one", status=200)
+    story.gone("one", token=upload.number)
+    story.patch("one", "words", 3)
+    story.gone("one", after=True)
+    assert rules(story) == []
+    story.view("one")
+    assert rules(story) == ["R3"]
+
+
 def test_a_change_after_a_final_deletion_breaks_r3(story):
     """What is gone can't be changed."""
     story.upload("one")
