@@ -73,6 +73,7 @@ def _read_routes() -> list[HTTPRouteHandler]:
         look_up=_unbound,
         list_images=_unbound,
         fetch=_unbound,
+        explain=_unbound,
         draw_placeholder=_unbound,
         max_age=0,
         dependencies=(),

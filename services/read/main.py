@@ -41,6 +41,7 @@ from services.read.access import Opens
 from services.read.base import Base
 from services.read.config import ReadConfig
 from services.read.credentials import CredentialSources, RecentCredentials, find_credential
+from services.read.explain import explain
 from services.read.fetch import Budget, fetch
 from services.read.follow import Follower
 from services.read.http.accounts import AccountCases
@@ -108,6 +109,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 look_up=partial(look_up, sources=sources, opens=_opener()),
                 list_images=partial(list_images, sources=sources),
                 fetch=partial(fetch, objects=storage.objects, budget=Budget(config.fetch_memory)),
+                explain=partial(explain, sources=sources),
                 draw_placeholder=placeholder_png,
                 max_age=config.max_age,
                 dependencies=_dependencies(replica, base, shared, nats, lease),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.bench import delivery, machine, metadata, rendering, report, upload
+from tests.bench import changing, delivery, freshness, machine, metadata, rendering, report, upload
 from tests.bench.figures import Figure
 from tests.bench.intake import take_in
 from tests.bench.photo import photos
@@ -17,7 +17,7 @@ from tests.bench.plan import Plan
 from tests.bench.spoilt import Spoilt
 from tests.bench.stack import Stack, started
 
-FIGURES = ("metadata", "file", "upload", "derivatives")
+FIGURES = ("freshness", "metadata", "changing", "file", "upload", "derivatives")
 FILES = 20
 """Different objects that are fetched."""
 
@@ -76,7 +76,9 @@ def _of_the_stack(given: argparse.Namespace, progress: Progress) -> list[Figure]
         stack = rooms.enter_context(started(progress.console.print))
         ids = take_in(stack, pictures)
         measures: dict[str, Callable[[Plan], Figure]] = {
+            "freshness": lambda plan: freshness.measure(plan, pictures[0]),
             "metadata": lambda plan: metadata.measure(plan, ids[0]),
+            "changing": lambda plan: changing.measure(plan, ids[0]),
             "file": lambda plan: delivery.measure(plan, ids, pictures),
             "upload": lambda plan: upload.measure(plan, pictures[0]),
         }

@@ -1,5 +1,6 @@
 """The real system, started for the measurements and thrown away after them."""
 
+import asyncio
 import os
 import re
 import signal
@@ -10,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+import asyncpg
 import httpx
 import msgspec
 import psutil
@@ -69,6 +71,14 @@ class Stack:
         """The environment that a process was started with: where its servers are, and their keys."""
         return psutil.Process(self._processes[name].pid).environ()
 
+    def on_replicas(self, statement: str) -> None:
+        """Runs a statement on each replica, as its superuser."""
+        secret = msgspec.json.decode(self._layout.credentials.read_bytes())["postgres_superuser"]
+        for address in self.environment("read-1")["CHITRAM_POSTGRES_REPLICAS"].split(","):
+            parts = urlsplit(address)
+            netloc = f"postgres:{quote(secret, safe='')}@{parts.hostname}:{parts.port}"
+            asyncio.run(_execute(parts._replace(netloc=netloc).geturl(), statement))
+
     def metric(self, name: str, prefix: str) -> float:
         """Sum of a process's series that begin with `prefix`."""
         text = httpx.get(f"http://127.0.0.1:{self.port_of(name)}/metrics").raise_for_status().text
@@ -99,6 +109,14 @@ class Stack:
         """Lets a paused part go on."""
         for pid in self.pids(name):
             os.kill(pid, signal.SIGCONT)
+
+
+async def _execute(address: str, statement: str) -> None:
+    connection = await asyncpg.connect(address)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 @contextmanager

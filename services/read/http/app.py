@@ -5,6 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from services.read.http.accounts import AccountCases, account_routes
 from services.read.http.bytes import DrawPlaceholder, bytes_routes
 from services.read.http.docs import docs_routes
+from services.read.http.explaining import Explain, explaining_routes
 from services.read.http.images import ListImages, LookUp, image_routes
 from services.read.http.objects import Fetch, object_routes
 from services.shared.health import Dependency, Storage, health_routes
@@ -18,6 +19,7 @@ def routes(
     look_up: LookUp,
     list_images: ListImages,
     fetch: Fetch,
+    explain: Explain,
     draw_placeholder: DrawPlaceholder,
     max_age: int,
     dependencies: tuple[Dependency, ...],
@@ -29,6 +31,7 @@ def routes(
         *bytes_routes(identify, look_up, draw_placeholder, max_age),
         *account_routes(identify, accounts),
         *object_routes(fetch),
+        *explaining_routes(explain),
         *docs_routes(),
         *health_routes("read", dependencies, storage),
     ]

@@ -217,6 +217,23 @@ async def test_its_health_names_what_it_stands_on(read):
     }
 
 
+async def test_it_tells_operators_what_it_knows_of_an_image(view, read):
+    """What memory keeps and as of when, how far its replica is, and whether it holds a lease."""
+    assert (await read.get(f"{IMAGES}/{view['id']}")).status_code == 200
+
+    async def is_settled() -> None:
+        told = (await read.get(f"/internal/images/{view['id']}")).json()
+        assert (told["is_attached"], told["overlay"]) == (True, None)
+        assert 0 < told["needed"] <= told["replica_position"]
+        if told["memory"] is None:
+            await read.get(f"{IMAGES}/{view['id']}")
+        assert told["memory"]["version"] == view["version"]
+        assert told["memory"]["as_of"] >= told["needed"]
+
+    await eventually(is_settled)
+    assert (await read.get("/internal/images/none")).status_code == 404
+
+
 async def test_lists_go_on_where_the_cursor_says(read, write):
     """Two pages of the newest images, and refusals of what can't be meant."""
     ids = [(await upload(write, jpeg(), tags="sea"))["id"] for _ in range(3)]

@@ -1,0 +1,29 @@
+"""The route on which `chitram doctor` asks what this service knows of an image. nginx lets nobody come here."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from contracts.errors import ImageNotFound
+from services.read.explain import Explanation
+from services.shared.answers import Answer, json_answer
+
+Explain = Callable[[UUID], Awaitable[Explanation]]
+"""The use case with its collaborators bound."""
+
+
+def explaining_routes(explain: Explain) -> list[HTTPRouteHandler]:
+    """The route, bound to its use case."""
+
+    @get("/internal/images/{image_id:str}", include_in_schema=False)
+    async def get_explanation(image_id: FromPath[str]) -> Answer:
+        try:
+            known = UUID(image_id)
+        except ValueError:
+            raise ImageNotFound from None
+        return json_answer(200, await explain(known), [(b"cache-control", b"no-store")])
+
+    return [get_explanation]
