@@ -21,6 +21,13 @@ class User(msgspec.Struct, frozen=True):
     is_admin: bool = False
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """How many images, and of how many bytes together, an account may hold; None is any number."""
+
+    images: int | None = None
+    bytes: int | None = None
+
+
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A token or an API key, without its secret: `token_hash` is the hexadecimal SHA-256 of what the client sends.
 

@@ -8,7 +8,7 @@
     │   ├── NotFound             ImageNotFound · ThumbnailUnavailable
     │   ├── MethodNotAllowed
     │   ├── Unauthorized         InvalidCredentials
-    │   ├── Forbidden            DeleteTokenRequired · InvalidDeleteToken
+    │   ├── Forbidden            DeleteTokenRequired · InvalidDeleteToken · QuotaExceeded
     │   ├── EmailExists
     │   ├── RateLimitExceeded    it can be done later
     │   ├── IdempotencyKeyReused
@@ -145,6 +145,13 @@ class DeleteTokenRequired(Forbidden):
 class InvalidDeleteToken(Forbidden):
     code = "INVALID_DELETE_TOKEN"
     sentence = "The delete token is not the one that this image's upload answered with."
+
+
+class QuotaExceeded(Forbidden):
+    """An account has as many images or bytes as it may have."""
+
+    code = "QUOTA_EXCEEDED"
+    sentence = "This account has no room for the picture. Delete some, or ask for more."
 
 
 class EmailExists(Refused):

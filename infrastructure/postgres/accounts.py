@@ -8,7 +8,7 @@ import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
-from contracts.accounts import User
+from contracts.accounts import Quota, User
 from contracts.audit import Deed
 from contracts.errors import EmailExists, InvalidCredentials, NotFound
 from contracts.events import Event
@@ -49,15 +49,17 @@ class Accounts:
         self._clock = clock
         self._new_id = new_id
 
-    async def insert(self, user: User, by: Principal, *, email_key: str, password_hash: str) -> str:
+    async def insert(self, user: User, by: Principal, *, email_key: str, password_hash: str, quota: Quota) -> str:
         """Stores a new account; gives a WAL position not before its commit. Raises EmailExists."""
 
         async def work(connection: Connection) -> None:
             rows = await fetch(
                 connection,
                 """
-                INSERT INTO users (id, email, email_key, password_hash, is_admin, created_at, updated_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $6)
+                INSERT INTO users (
+                    id, email, email_key, password_hash, is_admin, created_at, updated_at, images_allowed, bytes_allowed
+                )
+                VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
                 ON CONFLICT (email_key) DO NOTHING
                 RETURNING id
                 """,
@@ -67,6 +69,8 @@ class Accounts:
                 password_hash,
                 user.is_admin,
                 user.created_at,
+                quota.images,
+                quota.bytes,
             )
             if not rows:
                 raise EmailExists
@@ -141,6 +145,24 @@ class Accounts:
             )
 
         return Recorded(*await self._primary.transact(work))
+
+    async def update_quota(self, user_id: UUID, quota: Quota, by: Principal) -> None:
+        """Sets how much a user may hold; what he holds beyond that stays. Raises NotFound."""
+
+        async def work(connection: Connection) -> None:
+            if await lock_user(connection, user_id) is None:
+                raise NotFound
+            await fetch(
+                connection,
+                "UPDATE users SET images_allowed = $2, bytes_allowed = $3, updated_at = $4 WHERE id = $1",
+                user_id,
+                quota.images,
+                quota.bytes,
+                self._clock(),
+            )
+            await self._record(connection, "account.quota_changed", user_id, by, images=quota.images, bytes=quota.bytes)
+
+        await self._primary.transact(work)
 
     async def mark_deleted(self, user_id: UUID, receipt_id: UUID, before: str | None, by: Principal) -> Recorded:
         """Ends an account and all its credentials, for good; its address is free again.

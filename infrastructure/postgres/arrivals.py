@@ -15,9 +15,16 @@ from infrastructure.postgres.idempotency import CONSTRAINT, Once
 from infrastructure.postgres.primary import Primary
 from infrastructure.postgres.rows import blob_of, json_text
 
+QUOTA = "users_quota"
+"""What the trigger that counts an owner's images calls his limit."""
+
 
 class KeyTaken(Exception):
     """The key that an upload was sent with was written meanwhile; nothing was done."""
+
+
+class QuotaUsedUp(Exception):
+    """The owner has no room for the image; nothing was done."""
 
 
 async def select_same(primary: Primary, sha256: str, scope: str) -> Blob | None:
@@ -56,7 +63,7 @@ class Arrival(NamedTuple):
 async def insert_with_blob(primary: Primary, arrival: Arrival) -> str | None:
     """Stores image, blob, event and entry; gives a WAL position, or None when the scope has a blob with these bytes.
 
-    Raises KeyTaken, as `insert_beside` does.
+    Raises KeyTaken or QuotaUsedUp, as `insert_beside` does.
     """
     blob = arrival.event.image.blob
     return await _insert(
@@ -119,6 +126,10 @@ async def _insert(primary: Primary, statement: str, *arguments: object) -> str |
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == CONSTRAINT:
             raise KeyTaken from None
+        raise
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name == QUOTA:
+            raise QuotaUsedUp from None
         raise
     return lsn if inserted else None
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.audit import Deed
-from contracts.errors import ImageNotFound, Unavailable
+from contracts.errors import ImageNotFound, QuotaExceeded, Unavailable
 from contracts.events import ImageChanged, ImageDeleted, ImageEvent, ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Blob, Derivative, Failure, Image, Status
 from contracts.principals import SYSTEM, Principal
@@ -82,7 +82,9 @@ class Ledger:
         Within a scope the same bytes are stored once: `same` is the blob that was found with them, if one was. When the
         image gets a blob that is there, its own one's objects are given up. The image is what the caller is shown:
         nothing in it tells of the others. Where an upload was committed under the key of `once`, nothing is stored, the
-        objects are given up and None is given. Raises Unavailable when blobs come and go too fast to be caught.
+        objects are given up and None is given.
+
+        Raises QuotaExceeded, and Unavailable when blobs come and go too fast to be caught.
         """
         for _ in range(ATTEMPTS):
             event = ImageUploaded(self._new_id(), self._clock(), replace(image, blob=same) if same else image)
@@ -95,13 +97,19 @@ class Ledger:
                 else:
                     lsn = await arrivals.insert_with_blob(self._primary, arrival)
             except arrivals.KeyTaken:
-                async with self._primary.transaction() as connection:
-                    await insert_discarded(connection, copies_of(image.blob), image.created_at)
+                await self._give_up(image)
                 return None
+            except arrivals.QuotaUsedUp:
+                await self._give_up(image)
+                raise QuotaExceeded from None
             if lsn:
                 return Committed(event.image, lsn, event)
             same = await self.select_same(image.blob.sha256, scope)
         raise Unavailable
+
+    async def _give_up(self, image: Image) -> None:
+        async with self._primary.transaction() as connection:
+            await insert_discarded(connection, copies_of(image.blob), image.created_at)
 
     async def update(
         self, image_id: UUID, decide: Callable[[StoredImage], Image], *, by: Principal = SYSTEM

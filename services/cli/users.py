@@ -13,7 +13,7 @@ import msgspec
 import uuid_utils.compat
 from rich.prompt import Confirm
 
-from contracts.accounts import user_view
+from contracts.accounts import Quota, user_view
 from contracts.principals import SYSTEM
 from deploy.local.trouble import Trouble
 from infrastructure import env
@@ -63,6 +63,7 @@ async def run(given: Namespace, environment: Environment) -> int:
         "password": _password,
         "promote": partial(_set_admin, is_admin=True),
         "demote": partial(_set_admin, is_admin=False),
+        "quota": _set_quota,
         "delete": _delete,
     }
     async with _open(environment) as rooms:
@@ -111,6 +112,7 @@ async def _create(given: Namespace, rooms: Rooms) -> None:
         accounts=rooms.accounts,
         attempts=LocalAttempts(clock=time.monotonic),
         most_an_hour=1,
+        quota=Quota(given.images, given.bytes),
         clock=utc_now,
         new_id=new_id,
         is_admin=given.admin,
@@ -137,6 +139,15 @@ async def _password(given: Namespace, rooms: Rooms) -> None:
 async def _set_admin(given: Namespace, rooms: Rooms, *, is_admin: bool) -> None:
     await set_admin(given.email, is_admin, SYSTEM, email_key=email_key, accounts=rooms.accounts, settle=rooms.settle)
     console.print(f"{given.email} is {'an' if is_admin else 'no'} admin now.", markup=False)
+
+
+async def _set_quota(given: Namespace, rooms: Rooms) -> None:
+    account = await rooms.accounts.select_by_email(email_key(given.email))
+    if account is None:
+        raise Trouble(f"There is no account with the address {given.email}.")
+    await rooms.accounts.update_quota(account.user.id, Quota(given.images, given.bytes), SYSTEM)
+    allowed = [f"{n:,} {what}" for n, what in ((given.images, "images"), (given.bytes, "bytes")) if n is not None]
+    console.print(f"{given.email} may hold {' and '.join(allowed) or 'any number of images'} now.", markup=False)
 
 
 async def _delete(given: Namespace, rooms: Rooms) -> int:

@@ -4,9 +4,11 @@ from typing import Annotated
 
 import msgspec
 
+from contracts.accounts import Quota
 from services.write.dedupe import Dedupe
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class WriteConfig(msgspec.Struct, frozen=True):
@@ -29,7 +31,7 @@ class GateConfig(msgspec.Struct, frozen=True):
 class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Whether callers without an account may upload, how many seconds a login lasts (30 days), how many attempts to log
     in there may be in five minutes at one account and from one network, and how many accounts one network may make
-    in an hour.
+    in an hour. A new account may hold so many images, and so many bytes; 0 sets no limit.
     """
 
     anonymous_uploads: bool = msgspec.field(name="CHITRAM_ANONYMOUS_UPLOADS", default=True)
@@ -37,3 +39,10 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True):
     logins: Positive = msgspec.field(name="CHITRAM_LOGINS", default=10)
     network_logins: Positive = msgspec.field(name="CHITRAM_NETWORK_LOGINS", default=100)
     registrations: Positive = msgspec.field(name="CHITRAM_REGISTRATIONS", default=20)
+    quota_images: Natural = msgspec.field(name="CHITRAM_QUOTA_IMAGES", default=0)
+    quota_bytes: Natural = msgspec.field(name="CHITRAM_QUOTA_BYTES", default=0)
+
+    @property
+    def quota(self) -> Quota:
+        """What a new account may hold."""
+        return Quota(self.quota_images or None, self.quota_bytes or None)

@@ -162,6 +162,7 @@ def _account_cases(  # noqa: PLR0917 - hands on what was opened
             accounts=accounts,
             attempts=attempts,
             most_an_hour=config.registrations,
+            quota=config.quota,
             clock=utc_now,
             new_id=uuid_utils.compat.uuid7,
         ),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
-from contracts.accounts import Credential, User
+from contracts.accounts import Credential, Quota, User
 from contracts.audit import Deed
 from contracts.events import Event
 from contracts.images import Blob, Image
@@ -223,7 +223,7 @@ class Accounts(Protocol):
     Raises `Unavailable` and `OutcomeUnknown` as the ledger does.
     """
 
-    async def insert(self, user: User, by: Principal, *, email_key: str, password_hash: str) -> str:
+    async def insert(self, user: User, by: Principal, *, email_key: str, password_hash: str, quota: Quota) -> str:
         """Gives the position of the commit. Raises `EmailExists`."""
         ...
 

@@ -21,6 +21,12 @@ def add(group: Group) -> None:
     create.add_argument("--admin", action="store_true", help="one that may do everything")
     create.add_argument("--generate", action="store_true", help="choose a password and print it")
 
+    _add_quota(create)
+
+    quota = actions.add_parser("quota", help="set how much an account may hold; what is not named has no limit")
+    quota.add_argument("email", metavar="EMAIL")
+    _add_quota(quota)
+
     password = actions.add_parser("password", help="set another password, and end all sessions")
     password.add_argument("email", metavar="EMAIL")
     password.add_argument("--generate", action="store_true", help="choose one and print it")
@@ -42,7 +48,12 @@ def add(group: Group) -> None:
     audit.add_argument("--json", action="store_true", help="for programs, a line for each")
 
 
+def _add_quota(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=_number, metavar="N", help="at most so many images (any number)")
+    parser.add_argument("--bytes", type=_number, metavar="N", help="of at most so many bytes together (any number)")
+
+
 def _number(text: str) -> int:
-    if text.isdecimal() and len(text) < 10 and int(text) > 0:
+    if text.isdecimal() and len(text) < 16 and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
