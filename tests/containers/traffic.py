@@ -8,7 +8,7 @@ import httpx
 from tests.pictures import jpeg
 from tests.system.load import IMAGES, Load
 
-READERS, WRITERS = 6, 2
+READERS, WRITERS = 4, 1
 
 
 class Traffic(Load):
