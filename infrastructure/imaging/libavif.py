@@ -1,7 +1,8 @@
 """AVIF decoded to a smaller size by libavif itself, before it becomes RGB.
 
 Uses the library that Pillow has loaded. Where there is none, or it can't read the file, the answer is None and Pillow's
-own way must do. Structures are those of `avif/avif.h` of the 1.x series.
+own way must do. Structures are those of `avif/avif.h` of the 1.x series. The picture is scaled where the decoder holds
+it: `avifDecoderReadMemory`, which is simpler, would make a copy of all of it first.
 """
 
 import ctypes
@@ -14,6 +15,8 @@ from infrastructure.imaging.loaded import library
 _OK = 0
 _RGBA = 1
 _EIGHT_BITS = 8
+_IMAGE_OFFSET = 48
+"""Of the pointer to its picture in `avifDecoder`, behind eleven fields of four bytes."""
 _COMPLAINT = 512
 """Room for `avifDiagnostics`, twice over."""
 
@@ -41,23 +44,27 @@ def decode_scaled(data: bytes, width: int, height: int) -> Image.Image | None:
     with ExitStack() as stack:
         decoder = ctypes.c_void_p(lib.avifDecoderCreate())
         stack.callback(lib.avifDecoderDestroy, decoder)
-        image = ctypes.c_void_p(lib.avifImageCreateEmpty())
-        stack.callback(lib.avifImageDestroy, image)
+        image = _decoded(lib, decoder, data)
         complaint = ctypes.create_string_buffer(_COMPLAINT)
-        if lib.avifDecoderReadMemory(decoder, image, data, ctypes.c_size_t(len(data))) != _OK:
-            return None
-        if lib.avifImageScale(image, ctypes.c_uint32(width), ctypes.c_uint32(height), complaint) != _OK:
+        if (
+            image is None
+            or lib.avifImageScale(image, ctypes.c_uint32(width), ctypes.c_uint32(height), complaint) != _OK
+        ):
             return None
         return _to_rgba(lib, image, width, height)
 
 
+def _decoded(lib: ctypes.CDLL, decoder: ctypes.c_void_p, data: bytes) -> ctypes.c_void_p | None:
+    """The first picture, which stays the decoder's own, as `data` must stay where it is."""
+    if lib.avifDecoderSetIOMemory(decoder, data, ctypes.c_size_t(len(data))) != _OK:
+        return None
+    if lib.avifDecoderParse(decoder) != _OK or lib.avifDecoderNextImage(decoder) != _OK:
+        return None
+    return ctypes.c_void_p.from_address((decoder.value or 0) + _IMAGE_OFFSET)
+
+
 def _is_known(lib: ctypes.CDLL) -> bool:
-    for function, result in (
-        (lib.avifVersion, ctypes.c_char_p),
-        (lib.avifDecoderCreate, ctypes.c_void_p),
-        (lib.avifImageCreateEmpty, ctypes.c_void_p),
-    ):
-        function.restype = result
+    lib.avifVersion.restype, lib.avifDecoderCreate.restype = ctypes.c_char_p, ctypes.c_void_p
     return bool(lib.avifVersion().startswith(b"1."))
 
 

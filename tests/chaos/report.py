@@ -22,6 +22,8 @@ console = Console(highlight=False, soft_wrap=True)
 def tell(verdict: Verdict, kept: Path) -> None:
     """One line; and where something is wrong, the calls that prove it and where the history is."""
     console.print(f"{_word(verdict)}  {verdict.scenario:42} seed {verdict.seed:<8} {_counts(verdict.history)}")
+    for remark in verdict.remarks:
+        console.print(f"  {remark}", markup=False)
     if verdict.holds:
         return
     if verdict.broken:

@@ -22,7 +22,9 @@ LEAST = {"upload": 5, "delete": 2, "view": 40, "list": 5}
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What came of a run. `broken` says why the scenario itself could not be played to its end, empty when it could."""
+    """What came of a run. `broken` says why the scenario itself could not be played to its end, empty when it could;
+    `remarks` are what it measured.
+    """
 
     scenario: str
     seed: int
@@ -30,6 +32,7 @@ class Verdict(msgspec.Struct, frozen=True):
     history: History
     violations: tuple[Violation, ...]
     broken: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -52,8 +55,10 @@ async def run(scenario: Scenario, stack: ChaosStack, *, seed: int, seconds: floa
     finally:
         await workload.close()
     violations = [] if broken else check(history, fresh_within=scenario.fresh_within, promises=scenario.promises)
+    violations += world.violations
     violations += audited if broken else [*audited, *_too_little(history)]
-    return Verdict(scenario.name, seed, time.monotonic() - began, history, tuple(violations), broken)
+    took = time.monotonic() - began
+    return Verdict(scenario.name, seed, took, history, tuple(violations), broken, tuple(world.remarks))
 
 
 async def _play(scenario: Scenario, world: World) -> list[Violation]:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 
 import msgspec
 
-from tests.chaos.checker import Promise
+from tests.chaos.checker import Promise, Violation
 from tests.chaos.history import NGINX, READS, WRITES, History
 from tests.chaos.stack import ChaosStack
 from tests.chaos.workload import Pace, Workload
@@ -26,10 +26,17 @@ class World:
         self.rng = rng
         self.poison: set[str] = set()
         """Images that can't be rendered: they end as failed."""
+        self.violations: list[Violation] = []
+        self.remarks: list[str] = []
+        """What the scenario itself found broken, and what it measured."""
 
     def fault(self, what: str) -> AbstractContextManager[None]:
         """Notes what is done, for as long as the block runs; what is promised is judged within it."""
         return self.history.fault(what)
+
+    def violated(self, rule: str, what: str) -> None:
+        """Notes that a rule was broken which the history alone doesn't show."""
+        self.violations.append(Violation(rule, what))
 
     async def lasts(self, share: float = 1.0) -> None:
         """Lets the clients work for a share of the scenario's seconds."""
