@@ -9,7 +9,18 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.bench import changing, delivery, freshness, machine, metadata, rendering, report, upload
+from tests.bench import (
+    changing,
+    delivery,
+    freshness,
+    machine,
+    memory,
+    metadata,
+    rendering,
+    report,
+    saturation,
+    upload,
+)
 from tests.bench.figures import Figure
 from tests.bench.intake import take_in
 from tests.bench.photo import photos
@@ -17,7 +28,9 @@ from tests.bench.plan import Plan
 from tests.bench.spoilt import Spoilt
 from tests.bench.stack import Stack, started
 
-FIGURES = ("freshness", "metadata", "changing", "file", "upload", "derivatives")
+FIGURES = ("freshness", "metadata", "changing", "file", "upload", "worker", "derivatives", "memory")
+ALONE = {"derivatives": rendering.measure, "memory": lambda: [memory.measure()]}
+"""Figures that need no stack."""
 FILES = 20
 """Different objects that are fetched."""
 
@@ -50,11 +63,11 @@ def _measure(given: argparse.Namespace) -> list[Figure]:
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as progress:
-        if set(given.only) - {"derivatives"}:
+        if set(given.only) - ALONE.keys():
             figures += _of_the_stack(given, progress)
-        if "derivatives" in given.only:
-            task = progress.add_task("derivatives", total=1)
-            figures += rendering.measure()
+        for name in filter(given.only.__contains__, ALONE):
+            task = progress.add_task(name, total=1)
+            figures += ALONE[name]()
             progress.advance(task)
     return figures
 
@@ -81,6 +94,7 @@ def _of_the_stack(given: argparse.Namespace, progress: Progress) -> list[Figure]
             "changing": lambda plan: changing.measure(plan, ids[0]),
             "file": lambda plan: delivery.measure(plan, ids, pictures),
             "upload": lambda plan: upload.measure(plan, pictures[0]),
+            "worker": lambda plan: saturation.measure(plan, photos(FILES + saturation.EACH * rounds)[FILES:]),
         }
         return [
             measure(_plan(stack, rounds, seconds, name, progress))

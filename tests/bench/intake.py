@@ -10,10 +10,15 @@ from tests.bench.stack import Stack, until
 def take_in(stack: Stack, photos: list[bytes]) -> list[str]:
     """Uploads photos through nginx and waits until all are ready, thumbnails and all; gives their ids."""
     with httpx.Client(base_url=f"{stack.url}/api/v1/images", timeout=10) as client:
-        ids = [_upload(client, photo) for photo in photos]
+        ids = upload_all(client, photos)
         for image_id in ids:
             until(partial(_is_ready, client, image_id), "thumbnails are made")
     return ids
+
+
+def upload_all(client: httpx.Client, photos: list[bytes]) -> list[str]:
+    """Uploads photos one after the other; gives their ids."""
+    return [_upload(client, photo) for photo in photos]
 
 
 def _upload(client: httpx.Client, photo: bytes) -> str:
