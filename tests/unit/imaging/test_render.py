@@ -4,7 +4,7 @@ import io
 import zlib
 
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image, ImageChops, ImageFile, ImageStat
 
 from contracts.variants import VARIANTS, Variant
 from infrastructure.imaging import large, libavif, libwebp
@@ -120,14 +120,31 @@ def test_no_metadata(kind):
         assert not {"exif", "icc_profile", "comment", "xmp"} & opened(each).info.keys()
 
 
+AWRY = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a camera that is held so stores an upright picture."""
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_upright(kind, orientation):
-    """Pictures are turned upright, whatever the format says it with."""
+    """However a picture is stored and whatever the format says it with, what is shown is the same upright picture."""
     told = Image.Exif()
     told[0x0112] = orientation
-    found = made(files.saved(kind, files.picture(60, 40), exif=told))
-    assert (found.pictures[0].width, found.pictures[0].height) == ((60, 40) if orientation < 5 else (40, 60))
+    picture = files.picture(60, 40)
+    stored = picture.transpose(AWRY[orientation]) if orientation in AWRY else picture
+    quality = {} if kind == "PNG" else {"quality": 95}
+    found = made(files.saved(kind, stored, exif=told, **quality)).pictures[1]
+    assert (found.width, found.height) == (60, 40)
+    off = ImageStat.Stat(ImageChops.difference(opened(found).convert("RGB"), picture)).mean
+    assert max(off) < 5, off  # of 255; turned otherwise it is above 50
 
 
 def test_description():
