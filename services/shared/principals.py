@@ -68,11 +68,16 @@ def unidentified(request: Request[Any, Any, Any]) -> Principal:
 
 def bearer(scope: HTTPScope) -> str | None:
     """The token that a request carries; None when it carries none. Raises `Unauthorized` for what can't be a token."""
-    sent = [value for name, value in scope["headers"] if name == b"authorization"]
-    if not sent:
+    sent = None
+    for name, value in scope["headers"]:  # every read comes through here
+        if name == b"authorization":
+            if sent is not None:
+                raise Unauthorized
+            sent = value
+    if sent is None:
         return None
-    scheme, _, token = sent[0].decode("latin-1").partition(" ")
-    if len(sent) > 1 or scheme.lower() != "bearer" or not is_token(token):
+    scheme, _, token = sent.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not is_token(token):
         raise Unauthorized
     return token
 

@@ -4,11 +4,14 @@ from typing import Any
 
 from litestar import Request
 
-from contracts.principals import Scope
+from contracts.principals import ANONYMOUS, Scope
 from services.read.asking import Asking
 from services.shared.consistency import read_token
 from services.shared.links import read_link
 from services.shared.principals import Identify, require_scope
+
+NOBODY = Asking(ANONYMOUS)
+"""Most requests; they get it ready made."""
 
 
 async def who_asks(request: Request[Any, Any, Any], identify: Identify) -> Asking:
@@ -18,5 +21,10 @@ async def who_asks(request: Request[Any, Any, Any], identify: Identify) -> Askin
     """
     scope = request.scope
     principal = await identify(request)
+    token = read_token(scope)
+    query = scope["query_string"]
+    link = read_link(scope["raw_path"], query) if query else None
+    if principal is ANONYMOUS and token is None and link is None:
+        return NOBODY
     require_scope(principal, Scope.READ)
-    return Asking(principal, read_token(scope), read_link(scope["raw_path"], scope["query_string"]))
+    return Asking(principal, token, link)
