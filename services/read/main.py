@@ -227,8 +227,7 @@ async def _unsent(primary: Primary, replica: Replica) -> list[tuple[Event, str]]
     try:
         unsent = [(decode(row.payload), row.lsn) for row in await Outbox(primary).peek(MAX_UNSENT)]
     except Unavailable:
-        # What the replica knows of, it shows: such an event only ends what is remembered.
-        unsent = [(decode(payload), "0/0") for payload in await replica.unsent(MAX_UNSENT)]
+        unsent = [(decode(payload), lsn) for payload, lsn in await replica.unsent(MAX_UNSENT)]
     if len(unsent) == MAX_UNSENT:
         raise Unavailable
     return unsent
