@@ -152,18 +152,15 @@ def _ask(address: str, image_id: UUID) -> Reader:
 
 
 async def _cache(image_id: UUID, environment: Environment) -> dict[str, str] | None:
-    """The version of the shared view and of the floor below which none is taken."""
+    """The version of the shared view and the position that it is as of; None when Redis doesn't answer."""
     prefix = env.read(RedisConfig, environment).prefix
-    found = {}
     async with open_redis(environment) as redis:
-        for name in ("view", "floor"):
-            try:
-                value = await redis.ask("GET", f"{prefix}:{name}:{{{image_id}}}")
-            except Unavailable:
-                return None
-            if value is not None:
-                found[name] = value.partition(b":")[0].decode(errors="replace")
-    return found
+        try:
+            value = await redis.ask("GET", f"{prefix}:view:{{{image_id}}}")
+        except Unavailable:
+            return None
+    names = ("version", "as_of") if value is not None else ()
+    return dict(zip(names, (value or b"").decode(errors="replace").split(":", 2), strict=False))
 
 
 def _show(found: Diagnosis) -> None:

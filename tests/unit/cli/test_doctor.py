@@ -31,7 +31,7 @@ def diagnosis(**fields):
         "quarantine": ({"id": "e", "consumer": "derive", "reason": "[boom]"},),
         "replicas": (ReplicaView("r:1", "0/16", 0, 1),),
         "readers": READERS,
-        "cache": {"view": "1"},
+        "cache": {"version": "1", "as_of": "9"},
     }
     return Diagnosis(**values | fields)
 
@@ -53,7 +53,7 @@ def test_everything_is_in_one_answer(found, capsys):
     """The image, its copies, events, replicas, read services, cache and quarantine."""
     assert main(["doctor", str(IMAGE.id)]) == 0
     told = capsys.readouterr().out
-    for piece in (IMAGE.blob.sha256, "shard-1", "image.uploaded.v1", "r:1", "read-1-abc", "hangs", "[boom]", "'view'"):
+    for piece in (IMAGE.blob.sha256, "shard-1", "image.uploaded.v1", "r:1", "read-1-abc", "hangs", "[boom]", "'as_of'"):
         assert piece in told
     assert told.endswith("Everything is as it should be.\n")
 
