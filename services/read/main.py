@@ -32,8 +32,10 @@ from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replica import Replica, open_replica
 from infrastructure.postgres.shards import newer_than
-from infrastructure.redis.cache import ViewCache, open_cache
+from infrastructure.redis.cache import ViewCache
+from infrastructure.redis.client import open_client
 from infrastructure.redis.config import RedisConfig
+from infrastructure.redis.limiter import Limiter
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import open_storage
 from infrastructure.telemetry import metrics
@@ -58,10 +60,12 @@ from services.shared.clock import utc_now
 from services.shared.damage import DamageReporter
 from services.shared.health import Dependency, holds
 from services.shared.links import PURPOSE, Links
-from services.shared.principals import Identify, identifier
+from services.shared.principals import Identify, identifier, located
+from services.shared.rates import RateConfig
 from services.shared.running import ProcessConfig, background, run
 from services.shared.secret_keys import SecretsConfig, SigningKeys
 from services.shared.shards import following
+from services.shared.throttle import throttled, throttles
 from services.shared.usage import UsageLog
 
 LEASE_WITHIN = 5.0
@@ -78,7 +82,10 @@ async def open_app() -> AsyncIterator[ASGIApp]:
     async with AsyncExitStack() as rooms:
         replica = await rooms.enter_async_context(open_replica(env.read(ReplicaConfig), first=config.replica))
         primary = await rooms.enter_async_context(open_primary(_for_reads(config), required=False))
-        shared = await rooms.enter_async_context(open_cache(env.read(RedisConfig)))
+        redis = env.read(RedisConfig)
+        client = await rooms.enter_async_context(open_client(redis))
+        shared = ViewCache(client, redis.prefix)
+        rates = throttles(env.read(RateConfig), limiter=Limiter(client, redis.prefix), clock=time.monotonic)
         damage = DamageReporter(now=utc_now, new_id=uuid_utils.compat.uuid7, clock=time.monotonic)
         newer = partial(newer_than, fetch=replica.fetch)
         known = await newer(0)
@@ -100,11 +107,12 @@ async def open_app() -> AsyncIterator[ASGIApp]:
 
         sources = Sources(memory, overlay, shared, base, lease, config.cache_ttl)
         keyrings = Keyring(replica), Keyring(primary)
+        identify = await rooms.enter_async_context(
+            _identifying(CredentialSources(recents[1], *keyrings, base, lease), primary)
+        )
         yield observed_app(
             routes(
-                identify=await rooms.enter_async_context(
-                    _identifying(CredentialSources(recents[1], *keyrings, base, lease), primary)
-                ),
+                identify=throttled(located(identify), rates.reads),
                 accounts=_account_cases(*keyrings, base),
                 look_up=partial(look_up, sources=sources, opens=_opener()),
                 list_images=partial(list_images, sources=sources),

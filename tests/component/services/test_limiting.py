@@ -6,6 +6,7 @@ import httpx
 
 from contracts.principals import CredentialKind
 from deploy.local import ports
+from services.read.main import open_app as open_read
 from services.shared.tokens import new_token
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, objects, upload
@@ -55,6 +56,14 @@ async def test_networks_are_told_apart_by_what_the_gateway_says(serve):
     assert await status("203.0.113.2") == 201
     assert await status("2001:db8::1") == 201
     assert await status("2001:db8::2") == 429
+
+
+async def test_reads_beyond_the_rate_are_refused(serve):
+    """Of any kind, whether there is what was asked for or not; health is none of them."""
+    read = await serve(open_read, CHITRAM_RATE_READS_ANONYMOUS=f"3/{HOUR}")
+    paths = (IMAGES, f"{IMAGES}/none", f"{IMAGES}/none/file", IMAGES)
+    assert [(await read.get(path)).status_code for path in paths] == [200, 404, 404, 429]
+    assert (await read.get("/health/live")).status_code == 200
 
 
 async def test_large_pictures_cost_more_than_small_ones(serve):
