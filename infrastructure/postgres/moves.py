@@ -116,7 +116,7 @@ class Moves:
         """Has derivatives made anew of which no good copy is left."""
         await self._primary.write(
             """
-            INSERT INTO rerenders (blob_id, variants, requested_at) VALUES ($1, $2, $3)
+            INSERT INTO rerenders (blob_id, variants, requested_at) SELECT id, $2, $3 FROM blobs WHERE id = $1
             ON CONFLICT (blob_id) DO UPDATE
             SET
                 variants = ARRAY(SELECT DISTINCT unnest(rerenders.variants || excluded.variants)),

@@ -20,6 +20,8 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     `scrub_rate` is how many MB a second the background walk reads, `scrub_age` after how many seconds a copy
     that was found good is read again. `sweep_every` is the seconds between two sweeps, `sweep_grace` how old an
     object is that nobody points to before it goes: more than an upload takes from its first copy to its commit.
+    `move_grace` is how many seconds a copy stays that was moved: readers hear of it within milliseconds, and those that
+    hear no events within the lag bound.
     """
 
     derive_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_DERIVE_CONCURRENCY", default=4)
@@ -36,3 +38,4 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     scrub_age: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_SCRUB_AGE", default=30 * 86_400)
     sweep_every: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(name="CHITRAM_SWEEP_EVERY", default=3600.0)
     sweep_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_SWEEP_GRACE", default=3600)
+    move_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_MOVE_GRACE", default=60)

@@ -208,13 +208,15 @@ class Care:
         )
         moves = Moves(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
 
+        grace = timedelta(seconds=config.move_grace)
+
         def verify(rate: float | None) -> Verify:
             pace = Pace(rate, clock=time.monotonic)
             return Verify(
                 placements=self._placements,
                 owners=lambda key: storage.ring.owners(key, copies),
                 listed=lambda: set(storage.listed),
-                hands=Hands(copies=storage.copies, moves=moves, pace=pace, clock=utc_now),
+                hands=Hands(copies=storage.copies, moves=moves, pace=pace, clock=utc_now, grace=grace),
             )
 
         self._repair = verify(None).repair

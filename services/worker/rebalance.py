@@ -39,9 +39,6 @@ WIDTH = 8
 INTENT = timedelta(hours=1)
 """How long copies stay that nobody came to name. A blob is moved within half of that or not at all."""
 
-GRACE = timedelta(seconds=60)
-"""How long old copies stay: readers hear of a move within milliseconds, those without events within the lag bound."""
-
 WALK = "rebalance"
 
 
@@ -107,7 +104,7 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     moves: Moves
     pace: Pace
     clock: Clock
-    grace: timedelta = GRACE
+    grace: timedelta
 
 
 async def rebalance(

@@ -54,6 +54,11 @@ class Scrubbed(msgspec.Struct):
     lost: int = 0
     unknown: int = 0
 
+    def add(self, more: "Scrubbed") -> None:
+        """Sums up."""
+        for field in self.__struct_fields__:
+            setattr(self, field, getattr(self, field) + getattr(more, field))
+
 
 Progress = Callable[[int, int], None]
 """Hears of copies that were read, and their bytes."""
@@ -91,13 +96,21 @@ async def scrub_page(
     async def one(blob: Blob) -> None:
         async with gate:
             before = (done.copies, done.bytes)
-            await verify(blob, done)
+            try:
+                await verify(blob, done)
+            except Unavailable as error:
+                logger.warning("blob %s can't be verified just now: %s", blob.id, error)
+                done.unknown += 1
             progress(done.copies - before[0], done.bytes - before[1])
 
     async with asyncio.TaskGroup() as group:
         for blob in page:
             if blob.id not in fresh:
                 group.create_task(one(blob))
+
+
+class Changed(Exception):
+    """The row is not what it was when the verifying began."""
 
 
 class Verify:
@@ -123,7 +136,15 @@ class Verify:
 
     async def __call__(self, blob: Blob, done: Scrubbed) -> None:
         """Adds to `done` what was found. Raises `Unavailable` when the primary is not there."""
-        examined = [await self._examine(stored, done) for stored in objects_of(blob)]
+        found = Scrubbed()
+        try:
+            await self._verify(blob, found)
+        except Changed:
+            found = Scrubbed(copies=found.copies, bytes=found.bytes)
+        done.add(found)
+
+    async def _verify(self, blob: Blob, done: Scrubbed) -> None:
+        examined = [await self._examine(blob, stored, done) for stored in objects_of(blob)]
         if not all(examined):
             done.unknown += 1
         elif all(state.condition is Condition.GOOD for state in filter(None, examined)):
@@ -132,11 +153,13 @@ class Verify:
         done.lost += len(lost)
         await self._note_lost(blob, lost)
 
-    async def _examine(self, stored: Stored, done: Scrubbed) -> "Examined | None":
+    async def _examine(self, blob: Blob, stored: Stored, done: Scrubbed) -> "Examined | None":
         """The state of an object once its copies are repaired; None where a silent shard leaves that open."""
         found = {shard: await self._read(stored, shard, done) for shard in stored.placement}
         good = next((data for condition, data in found.values() if condition is Condition.GOOD), None)
         bad = [shard for shard, (condition, _) in found.items() if condition in {Condition.MISSING, Condition.WRONG}]
+        if bad:
+            await self._require_unchanged(blob)
         if good is None:
             silent = any(condition is Condition.SILENT for condition, _ in found.values())
             return None if silent else Examined(stored, Condition.MISSING)
@@ -144,6 +167,12 @@ class Verify:
         known = all(condition is not Condition.SILENT for condition, _ in found.values())
         recorded = msgspec.structs.replace(stored, sha256=digest(good))
         return Examined(recorded, Condition.GOOD) if known and all(repaired) else None
+
+    async def _require_unchanged(self, blob: Blob) -> None:
+        """Passes when the row still names these copies. Raises `Changed`, for then they went with it."""
+        current = await self._placements.blob(blob.id)
+        if current is None or objects_of(current) != objects_of(blob):
+            raise Changed
 
     async def _read(self, stored: Stored, shard: str, done: Scrubbed) -> tuple[Condition, bytes]:
         if shard not in self._listed():
@@ -172,6 +201,8 @@ class Verify:
         if shard not in self._listed():
             return False
         try:
+            # Should the image be erased this moment, the copy goes again.
+            await self._moves.intend([(stored.key, shard)], self._hands.clock() + self._hands.grace)
             await self._copies.write(stored.key, shard, data, stored.content_type)
             is_good = stored.is_right(await self._copies.read(stored.key, shard))
         except Unavailable:

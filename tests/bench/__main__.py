@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.bench import (
     changing,
+    copies,
     delivery,
     freshness,
     machine,
@@ -18,6 +19,7 @@ from tests.bench import (
     metadata,
     rendering,
     report,
+    ring,
     saturation,
     upload,
 )
@@ -28,8 +30,11 @@ from tests.bench.plan import Plan
 from tests.bench.spoilt import Spoilt
 from tests.bench.stack import Stack, started
 
-FIGURES = ("freshness", "metadata", "changing", "file", "upload", "worker", "derivatives", "memory")
-ALONE = {"derivatives": rendering.measure, "memory": lambda: [memory.measure()]}
+FIGURES = (
+    *("freshness", "metadata", "changing", "file", "upload", "worker", "rebalance", "scrub"),
+    *("derivatives", "memory", "ring"),
+)
+ALONE = {"derivatives": rendering.measure, "memory": lambda: [memory.measure()], "ring": ring.measure}
 """Figures that need no stack."""
 FILES = 20
 """Different objects that are fetched."""
@@ -95,6 +100,8 @@ def _of_the_stack(given: argparse.Namespace, progress: Progress) -> list[Figure]
             "file": lambda plan: delivery.measure(plan, ids, pictures),
             "upload": lambda plan: upload.measure(plan, pictures[0]),
             "worker": lambda plan: saturation.measure(plan, photos(FILES + saturation.EACH * rounds)[FILES:]),
+            "rebalance": copies.measure_rebalance,
+            "scrub": copies.measure_scrub,
         }
         return [
             measure(_plan(stack, rounds, seconds, name, progress))

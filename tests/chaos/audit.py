@@ -8,7 +8,6 @@ nothing but poison.
 import asyncio
 import hashlib
 import json
-import re
 import time
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -133,7 +132,7 @@ async def _expected(stack: ChaosStack, run: str = "") -> dict[str, Expected]:
 async def _objects(stack: ChaosStack) -> list[str]:
     """Differences between what the rows name and what the shards hold."""
     expected = await _expected(stack)
-    shards = shards_of(stack)
+    shards = await shards_of(stack)
     async with aiohttp.ClientSession() as session:
         listings = await asyncio.gather(*(_list(session, stack, address) for address in shards.values()))
     held = dict(zip(shards, listings, strict=True))
@@ -154,7 +153,7 @@ async def _objects(stack: ChaosStack) -> list[str]:
 
 async def _bad_copies(stack: ChaosStack, run: str) -> list[str]:
     """Copies of originals whose bytes are not those of the upload."""
-    shards = shards_of(stack)
+    shards = await shards_of(stack)
     problems = []
 
     async def look(key: str, shard: str, sha256: str) -> None:
@@ -169,10 +168,11 @@ async def _bad_copies(stack: ChaosStack, run: str) -> list[str]:
     return _shortened(problems)
 
 
-def shards_of(stack: ChaosStack) -> Mapping[str, str]:
+async def shards_of(stack: ChaosStack) -> Mapping[str, str]:
     """Address of each shard's bucket, as HTTP."""
-    entries = (re.split("=s3://", shard.partition("?")[0]) for shard in stack.facts["endpoints"]["shards"])
-    return {name: f"http://{address}" for name, address in entries}
+    async with stack.postgres() as primary:
+        rows = await primary.fetch("SELECT shard, url FROM shards")
+    return {shard: url.replace("s3://", "http://") for shard, url in rows}
 
 
 async def _list(session: aiohttp.ClientSession, stack: ChaosStack, bucket: str) -> dict[str, int]:

@@ -37,7 +37,7 @@ async def test_the_audit_misses_nothing(stack):
         row = await primary.fetchrow(
             "SELECT blobs.id, placement FROM blobs JOIN images ON blob_id = blobs.id WHERE tags @> $1", [workload.run]
         )
-        address = f"{shards_of(stack)[row['placement'][0]]}/{row['id']}/original"
+        address = f"{(await shards_of(stack))[row['placement'][0]]}/{row['id']}/original"
         _, data = await call(session, stack, "GET", address)
         await call(session, stack, "DELETE", address)
         assert "has no bytes" in str(await audit(stack, workload.run, patience=0))

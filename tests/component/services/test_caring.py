@@ -21,7 +21,7 @@ from services.worker.discard import discard
 from services.worker.main import open_app as open_worker
 from services.worker.pace import Pace
 from services.worker.rebalance import Hands, rebalance, survey
-from services.worker.scrub import BYTES_LOST, Verify, scrub
+from services.worker.scrub import BYTES_LOST, Scrubbed, Verify, scrub
 from services.worker.sweep import sweep
 from tests.component.services.looking import objects, rows, upload
 from tests.eventually import eventually
@@ -214,6 +214,40 @@ async def test_bad_copies_are_found_and_repaired(keeper, pictures, database, sto
     done = await keeper.scrub()
     assert (done.missing + done.wrong, done.repaired, done.lost) == (1, 1, 0)
     assert await storage.shards[second].get(key) == good
+
+
+async def test_what_was_erased_meanwhile_is_not_missing(keeper, pictures, database, storage):
+    """Nor is it put back: nobody wants it any more."""
+    blobs = await keeper.placements.page(BEGINNING, 10)
+    for blob in blobs:
+        await storage.shards[blob.placement[0]].delete(blob.key)
+    await rows(database, "DELETE FROM images")
+    await rows(database, "DELETE FROM blobs")
+    done = Scrubbed()
+    for blob in blobs:
+        await keeper.verify(blob, done)
+    assert (done.missing, done.repaired, done.lost, done.unknown) == (0, 0, 0, 0)
+    assert await objects(storage) == {blob.key: 1 for blob in blobs}
+
+
+async def test_a_repair_of_what_is_erased_meanwhile_leaves_nothing(keeper, pictures, database, storage, monkeypatch):
+    """The copy is written down before it is made."""
+    (blob, *_) = await keeper.placements.page(BEGINNING, 10)
+    await storage.shards[blob.placement[0]].delete(blob.key)
+    unchanged = asyncio.sleep(0)
+    monkeypatch.setattr(keeper.verify, "_require_unchanged", lambda _: unchanged)
+    intend = keeper.moves.intend
+
+    async def erased_then(copies, not_before):
+        await intend(copies, not_before)
+        await rows(database, f"DELETE FROM images WHERE blob_id = '{blob.id}'")  # noqa: S608
+        await rows(database, f"DELETE FROM blobs WHERE id = '{blob.id}'")  # noqa: S608
+
+    monkeypatch.setattr(keeper.moves, "intend", erased_then)
+    await keeper.verify(blob, Scrubbed())
+    assert (await objects(storage))[blob.key] == 2
+    await keeper.discard()
+    assert blob.placement[0] not in [name for name in blob.placement if blob.key in await keeper.on(name)]
 
 
 async def test_lost_bytes_are_told(keeper, pictures, database, storage, write):

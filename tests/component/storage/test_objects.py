@@ -13,6 +13,7 @@ import pytest
 from contracts.errors import ObjectMissing, Unavailable
 from infrastructure.storage.breaker import State
 from infrastructure.storage.config import DEADLINES
+from infrastructure.storage.open import open_storage
 from infrastructure.telemetry import metrics
 from tests.component.storage.conftest import IMPATIENT
 from tests.eventually import becomes, eventually
@@ -301,3 +302,45 @@ async def test_what_is_no_key_is_refused(storage):
     ):
         with pytest.raises(ValueError, match="not an object key"):
             await call
+
+
+BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("fault", ["refuses", "hangs", "crawls", "is busy"])
+async def test_a_shard_that_misbehaves_costs_no_read_and_no_upload(impatient, cluster, fault):
+    """The other copy is read, and another shard takes the copy that it would have got."""
+    key = key_on(impatient, "s1", "s2")
+    placement = await impatient.objects.put(key, DATA, JPEG)
+    proxy = cluster.proxies["s1"]
+    if fault == "refuses":
+        await proxy.refuse()
+    elif fault == "hangs":
+        proxy.hang()
+    elif fault == "crawls":
+        proxy.slow_down(1000)
+        proxy.cut()
+    else:
+        proxy.answer(BUSY)
+    assert await impatient.objects.get(key, placement, sha256=TRUE, size=len(DATA)) == DATA
+    assert "s1" not in await impatient.objects.put(key_on(impatient, "s1", "s3"), DATA, JPEG)
+
+
+async def test_an_avoided_shard_is_the_last_to_be_read(storage, cluster, key):
+    """But it is read when nothing else has the bytes: its breaker may be wrong."""
+    first, second = placement = await storage.objects.put(key, DATA, JPEG)
+    storage._fleet.breakers[first].trip()
+    storage._fleet.breakers[second].trip()
+    assert await storage.objects.get(key, placement, sha256=TRUE) == DATA
+
+
+async def test_a_bad_copy_is_told_of(cluster, key):
+    """Whoever looks after copies hears which one a read found missing or wrong."""
+    told = []
+    async with open_storage(cluster.config(), on_bad=lambda *copy: told.append(copy)) as storage:
+        first, _ = placement = await storage.objects.put(key, DATA, JPEG)
+        await cluster.overwrite(first, key, DATA[:-1])
+        assert await storage.objects.get(key, placement, size=len(DATA)) == DATA
+        await cluster.overwrite(first, key, None)
+        assert await storage.objects.get(key, placement) == DATA
+    assert told == [(key, first)] * 2

@@ -1,0 +1,148 @@
+"""Rebalancing and scrubbing, each beside a bare loop over the same objects on the same shards.
+
+Both move every original and thumbnail between two pairs of shards and back again. The bare loop gets an object and puts
+its copies, eight at a time as the rebalancing does, and neither checks bytes nor keeps rows. The bare scrub gets every
+copy and hashes it.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from itertools import cycle
+from uuid import UUID, uuid4
+
+import msgspec
+import uvloop
+
+from infrastructure import env
+from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.postgres.moves import Moves
+from infrastructure.postgres.placements import Placements
+from infrastructure.postgres.primary import Primary, open_primary
+from infrastructure.postgres.walks import Walks
+from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.open import Storage, open_storage
+from services.shared.clock import utc_now
+from services.worker.pace import Pace
+from services.worker.rebalance import WIDTH, Hands, rebalance
+from services.worker.scrub import Verify, scrub
+from services.worker.stored import Stored, objects_of
+from tests.bench.figures import Figure
+from tests.bench.plan import Plan
+from tests.bench.stats import ratio
+
+TARGET = 0.8
+PAIRS = (("shard-1", "shard-2"), ("shard-3", "shard-4"))
+
+
+class Loops(msgspec.Struct):
+    """The four loops, each giving the bytes that it moved."""
+
+    storage: Storage
+    placements: Placements
+    walks: Walks
+    hands: Hands
+    verify: Verify
+    turns: "cycle[tuple[str, str]]"
+    where: tuple[str, str] = PAIRS[0]
+
+    async def rebalance(self) -> int:
+        """Everything to the other pair of shards."""
+        self.where = next(self.turns)
+        tools = {"placements": self.placements, "walks": self.walks, "hands": self.hands}
+        return (await rebalance(1, resume=False, owners=lambda _: self.where, **tools)).bytes
+
+    async def copy(self) -> int:
+        """The same objects to the other pair, by a bare loop; the rows know nothing of it."""
+        others = PAIRS[PAIRS[0] == self.where]
+
+        async def one(stored: Stored) -> int:
+            data = await self.storage.shards[stored.placement[0]].get(stored.key)
+            view = memoryview(data)
+            puts = (self.storage.shards[name].put(stored.key, view, stored.content_type) for name in others)
+            await asyncio.gather(*puts)
+            return len(data) * len(others)
+
+        return await self._each(one)
+
+    async def scrub(self) -> int:
+        """Every copy."""
+        done = await scrub(timedelta(0), placements=self.placements, verify=self.verify, clock=utc_now)
+        return done.bytes
+
+    async def hash(self) -> int:
+        """Every copy, by a bare loop."""
+
+        async def one(stored: Stored) -> int:
+            size = 0
+            for name in stored.placement:
+                data = await self.storage.shards[name].get(stored.key)
+                await asyncio.to_thread(lambda data=data: hashlib.sha256(data).hexdigest())
+                size += len(data)
+            return size
+
+        return await self._each(one)
+
+    async def _each(self, work: Callable[[Stored], Awaitable[int]]) -> int:
+        gate = asyncio.Semaphore(WIDTH)
+
+        async def one(stored: Stored) -> int:
+            async with gate:
+                return await work(stored)
+
+        blobs = await self.placements.page(UUID(int=0), 1000)
+        return sum(await asyncio.gather(*(one(stored) for blob in blobs for stored in objects_of(blob))))
+
+
+def measure_rebalance(plan: Plan) -> Figure:
+    """By the clock: both wait for the same store."""
+    rates = uvloop.run(_measure(plan, lambda loops: (loops.rebalance, loops.copy)))
+    return Figure(name="Rebalance", against="a bare copy loop", ratio=ratio(*rates), target=TARGET)
+
+
+def measure_scrub(plan: Plan) -> Figure:
+    """By the clock: both wait for the same store."""
+    rates = uvloop.run(_measure(plan, lambda loops: (loops.scrub, loops.hash)))
+    return Figure(name="Scrub", against="a bare read-and-hash loop", ratio=ratio(*rates), target=TARGET)
+
+
+Way = Callable[[], Awaitable[int]]
+
+
+async def _measure(plan: Plan, ways: "Callable[[Loops], tuple[Way, Way]]") -> tuple[list[float], list[float]]:
+    environment = plan.stack.environment("worker-1")
+    async with AsyncExitStack() as rooms:
+        primary = await rooms.enter_async_context(open_primary(env.read(PrimaryConfig, environment)))
+        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig, environment)))
+        loops = _loops(primary, storage)
+        await loops.rebalance()
+        return await _compare(*ways(loops), plan)
+
+
+def _loops(primary: Primary, storage: Storage) -> Loops:
+    placements = Placements(primary)
+    moves = Moves(primary, clock=utc_now, new_id=uuid4)
+    pace = Pace(None, clock=time.monotonic)
+    hands = Hands(copies=storage.copies, moves=moves, pace=pace, clock=utc_now, grace=timedelta(hours=1))
+    verify = Verify(
+        placements=placements,
+        owners=lambda key: tuple(PAIRS[0]),
+        listed=lambda: set(storage.listed),
+        hands=hands,
+    )
+    return Loops(storage, placements, Walks(primary), hands, verify, cycle(reversed(PAIRS)))
+
+
+async def _compare(ours: Way, bare: Way, plan: Plan) -> tuple[list[float], list[float]]:
+    """Bytes a second of both, in turn."""
+    rates: tuple[list[float], list[float]] = ([], [])
+    for _ in range(plan.rounds):
+        for way, rate in zip((ours, bare), rates, strict=True):
+            began = time.perf_counter()
+            size = await way()
+            rate.append(size / (time.perf_counter() - began))
+        plan.done()
+    return rates
