@@ -34,6 +34,7 @@ def run(part: Part) -> None:
     program, words = _program(part)
     directory = part.directory.parent
     _let_in(directory)
+    _let_in(part.directory)
     for path, text in part.files.items():
         path.write_text(_for_a_container(text))
         path.chmod(0o644)
