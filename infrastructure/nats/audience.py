@@ -33,6 +33,9 @@ from infrastructure.nats.waiting import Place, Verdict, Wait, judge
 HEARD_OF = 1000
 """Holders whose last word is remembered; there are as many as read services, and now and then a new one."""
 
+NEVER = 1 << 63
+"""A place that no stream comes to."""
+
 ATTEMPTS = 5
 """How often a record is looked at again that changes just when it is judged."""
 
@@ -91,15 +94,28 @@ class Audience:
         known.
         """
         session = self._connection.session()
-        published = await self._publisher.publish(event_type(event), event.id, encode(event), lsn)
+        sequence = await self._publish(session, event, lsn)
         try:
             ground = await self._firm(session)
             if ground.stream is None:
                 raise Unavailable
-            with self._waiting(Place(ground.stream, published.sequence)) as wait:
+            with self._waiting(Place(ground.stream, sequence)) as wait:
                 return await self._settle(ground, wait)
-        except (NatsError, OSError) as error:
+        except (NatsError, OSError, TimeoutError) as error:
             raise Unavailable("NATS can't tell just now who holds a lease.") from error
+
+    async def _publish(self, session: Session, event: Event, lsn: str) -> int:
+        """The event's place in the stream; one that nobody reaches when the stream doesn't take it, full as it may be.
+
+        Leases are still renewed then, so nobody may be taken for detached: all holders are expelled.
+        """
+        try:
+            return (await self._publisher.publish(event_type(event), event.id, encode(event), lsn)).sequence
+        except (Unavailable, ValueError) as error:
+            if self._connection.current is not session:
+                raise Unavailable("The connection to NATS was lost.") from error
+            log.warning("event %s can't be published: %s", event.id, error)
+            return NEVER
 
     async def _listen(self, session: Session) -> None:
         """Until the session is lost, or nothing that was found out on it holds any more."""
@@ -178,7 +194,8 @@ class Audience:
         """Who may hold a lease. A bucket that was made anew has forgotten leases, so their end is awaited first."""
         while True:
             try:
-                roll = await ground.holders.call()
+                async with asyncio.timeout(self._connection.lease):
+                    roll = await ground.holders.call()
             except NotFoundError:
                 await self._connection.redeclare()
                 continue

@@ -27,6 +27,7 @@ class Reader:
 
     def __init__(self):
         self.applied = []
+        self.unsent = 0
         self.lease = None
         self.deaf = False
         self.tail = None
@@ -41,13 +42,15 @@ class Reader:
     async def at_work(self, config):
         """Holds a lease on a connection of its own."""
 
-        async def nothing() -> None:
-            pass
+        async def hear_unsent() -> None:
+            self.unsent += 1
 
         async with (
             open_nats(config, consumers=()) as self.connection,
             follow(self.connection, self.hear, within=20) as self.tail,
-            open_lease(self.connection, self.tail, address="", ready=lambda: True, hear_unsent=nothing) as self.lease,
+            open_lease(
+                self.connection, self.tail, address="", ready=lambda: True, hear_unsent=hear_unsent
+            ) as self.lease,
         ):
             await becomes(lambda: self.lease.is_held, True)
             yield self
@@ -161,6 +164,14 @@ async def test_a_stream_made_anew_is_noticed(audience, readers, connection):
         await audience.restored()
         await audience.tell(event, "0/1")
     assert [event in reader.applied or not reader.lease.is_held for reader in readers] == [True, True]
+
+
+async def test_an_event_that_the_stream_does_not_take_costs_everyone_the_lease(audience, readers, connection):
+    """Nobody can hear it, and leases are renewed all the same: they are taken away, and taken anew knowing of it."""
+    js = connection.session().js
+    await js.update_stream((await js.stream_info(connection.stream)).config, max_msgs=0, max_bytes=1)
+    assert await audience.tell(make_event(ImageDeleted), "0/1") == "expelled"
+    assert [reader.unsent > 1 or not reader.lease.is_held for reader in readers] == [True, True]
 
 
 async def test_words_that_make_no_sense_are_passed_over(audience, readers, connection):

@@ -1,0 +1,1 @@
+"""Events in flight, without a server."""
