@@ -90,3 +90,16 @@ def test_every_operation_has_its_own_id(document):
     """Generated clients name their functions after them."""
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
+
+
+def test_changes_give_consistency_tokens_and_reads_take_them(document):
+    """Both are described, though no route declares them."""
+    paths = document["paths"]
+    for path, method, status in (
+        ("/api/v1/images/upload", "post", "201"),
+        ("/api/v1/images/{image_id}", "patch", "200"),
+        ("/api/v1/images/{image_id}", "delete", "204"),
+    ):
+        assert "X-Consistency-Token" in paths[path][method]["responses"][status]["headers"]
+    for path in ("/api/v1/images", "/api/v1/images/{image_id}", "/api/v1/images/{image_id}/file"):
+        assert "X-Consistency-Token" in [parameter["name"] for parameter in paths[path]["get"]["parameters"]]
