@@ -17,6 +17,7 @@ from tests.bench import (
     machine,
     memory,
     metadata,
+    probing,
     rendering,
     report,
     ring,
@@ -32,9 +33,14 @@ from tests.bench.stack import Stack, started
 
 FIGURES = (
     *("freshness", "metadata", "changing", "file", "upload", "worker", "rebalance", "scrub"),
-    *("derivatives", "memory", "ring"),
+    *("derivatives", "memory", "ring", "probe"),
 )
-ALONE = {"derivatives": rendering.measure, "memory": lambda: [memory.measure()], "ring": ring.measure}
+ALONE = {
+    "derivatives": rendering.measure,
+    "memory": lambda: [memory.measure()],
+    "ring": ring.measure,
+    "probe": lambda: [probing.measure()],
+}
 """Figures that need no stack."""
 FILES = 20
 """Different objects that are fetched."""

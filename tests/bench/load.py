@@ -5,6 +5,7 @@ kernel (`MSG_TRUNC`), so that receiving large files costs it next to nothing. It
 `python -m tests.bench.load` takes a `Load` on standard input and answers with a `Heard`, both JSON.
 """
 
+import os
 import re
 import select
 import socket
@@ -31,7 +32,10 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What to ask: `requests`, whole HTTP/1.1 messages, in turn, for `seconds`. Each must be answered with `status`."""
+    """What to ask: `requests`, whole HTTP/1.1 messages, in turn, for `seconds`. Each must be answered with `status`.
+
+    With `stamp_at` no two are the same: from there on each has four random bytes.
+    """
 
     port: int
     requests: list[bytes]
@@ -39,6 +43,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 32
     seconds: float
     core: int | None = None
+    stamp_at: int | None = None
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +105,7 @@ class Connection:
         """Closes the socket."""
         self._socket.close()
 
-    def ask(self, request: bytes, now: float) -> None:
+    def ask(self, request: bytes | bytearray, now: float) -> None:
         """Sends a request, at once as much of it as the socket takes."""
         self.started = now
         self._head = b""
@@ -151,7 +156,7 @@ def run(load: Load) -> Heard:
     with select.epoll() as epoll:
         connections = [Connection(load.port, load.status, epoll) for _ in range(load.connections)]
         computed, begun = time.process_time(), time.perf_counter()
-        latencies = _drive(epoll, connections, cycle(load.requests), begun + load.seconds)
+        latencies = _drive(epoll, connections, _requests(load), begun + load.seconds)
         seconds = time.perf_counter() - begun
         busy = (time.process_time() - computed) / seconds
     for connection in connections:
@@ -165,7 +170,21 @@ def run(load: Load) -> Heard:
     )
 
 
-def _drive(epoll: select.epoll, connections: list[Connection], requests: Iterator[bytes], end: float) -> list[float]:
+def _requests(load: Load) -> Iterator[bytes | bytearray]:
+    if load.stamp_at is None:
+        return cycle(load.requests)
+    return (_stamped(request, load.stamp_at) for request in cycle(load.requests))
+
+
+def _stamped(request: bytes, at: int) -> bytearray:
+    stamped = bytearray(request)
+    stamped[at : at + 4] = os.urandom(4)
+    return stamped
+
+
+def _drive(
+    epoll: select.epoll, connections: list[Connection], requests: Iterator[bytes | bytearray], end: float
+) -> list[float]:
     """Asks until `end`, then waits for the answers under way; gives how long each answer took."""
     known = {connection.fileno(): connection for connection in connections}
     latencies: list[float] = []

@@ -7,7 +7,7 @@ from PIL import Image
 
 WIDTH, HEIGHT, QUALITY = 1600, 1200, 85
 
-_DENSITY = slice(14, 18)
+DENSITY = slice(14, 18)
 """Where JFIF says how many pixels an inch has. It is kept when the rest is taken out, and shows nothing."""
 
 
@@ -15,7 +15,7 @@ def photos(count: int) -> list[bytes]:
     """So many JPEGs of one picture and one size; each has bytes of its own, so none is taken for another."""
     out = io.BytesIO()
     _picture().save(out, "JPEG", quality=QUALITY)
-    head, tail = out.getvalue()[: _DENSITY.start], out.getvalue()[_DENSITY.stop :]
+    head, tail = out.getvalue()[: DENSITY.start], out.getvalue()[DENSITY.stop :]
     return [head + (65_537 + serial).to_bytes(4, "big") + tail for serial in range(count)]
 
 

@@ -11,6 +11,7 @@ from tests.bench.bare_upload import Done, Work
 from tests.bench.figures import Figure, Side
 from tests.bench.load import GRACE, Load
 from tests.bench.machine import cpu_seconds
+from tests.bench.photo import DENSITY
 from tests.bench.plan import Plan
 from tests.bench.rounds import Sample, alternate, loaded, summary
 
@@ -22,7 +23,7 @@ BOUNDARY = "chitram-bench"
 
 
 def measure(plan: Plan, photo: bytes) -> Figure:
-    """Uploads the same JPEG again and again. The worker is paused: rendering is no part of either side."""
+    """Uploads a JPEG, never the same bytes. The worker is paused: rendering is no part of either side."""
     work = _work(plan, photo)
     plan.stack.pause("worker-1")
     try:
@@ -64,9 +65,11 @@ def stores(plan: Plan) -> list[int]:
 
 
 def _ours(plan: Plan, photo: bytes) -> Sample:
+    request = post(photo)
     load = Load(
         port=plan.stack.port_of("write-1"),
-        requests=[post(photo)],
+        requests=[request],
+        stamp_at=request.index(photo[: DENSITY.start]) + DENSITY.start,
         status=201,
         connections=PARALLEL,
         seconds=plan.seconds,
