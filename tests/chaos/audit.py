@@ -27,8 +27,8 @@ from tests.chaos.stack import ChaosStack
 COPIES = 2
 REGION = "us-east-1"
 VARIANTS = {"small", "medium", "large"}
-PATIENCE = 60.0
-"""Seconds that the sweep, the reconciler and the consumers get to finish."""
+PATIENCE, LONGEST = 40.0, 240.0
+"""Seconds without progress after which the sweep, the reconciler and the consumers are taken to be done, and in all."""
 
 PAUSE = 1.0
 TOLD = 12
@@ -46,13 +46,15 @@ class Expected(msgspec.Struct, frozen=True):
 async def audit(
     stack: ChaosStack, run: str, *, poison: Collection[str] = (), patience: float = PATIENCE
 ) -> list[Violation]:
-    """What is still wrong in the stores after `patience` seconds, and which copies of originals of a run are bad.
-
-    `poison` are ids of images that can't be rendered.
+    """What is wrong in the stores when nothing has changed in that for `patience` seconds, or in `LONGEST` at all; and
+    which copies of originals of a run are bad. `poison` are ids of images that can't be rendered.
     """
-    deadline = time.monotonic() + patience
+    began = changed = time.monotonic()
+    last: list[str] = []
     while problems := await _problems(stack, poison):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        changed, last = (changed if problems == last else now), problems
+        if now - changed > patience or now - began > LONGEST:
             return [Violation("R6", problem) for problem in problems]
         await asyncio.sleep(PAUSE)
     return [Violation("R6", problem) for problem in await _bad_copies(stack, run)]

@@ -47,8 +47,9 @@ class Promise(msgspec.Struct, frozen=True):
 class Images:
     """A history's calls by image."""
 
-    def __init__(self, calls: Iterable[Call]) -> None:
-        self.calls = sorted(calls, key=lambda call: call.start)
+    def __init__(self, history: History) -> None:
+        self.run = history.run
+        self.calls = sorted(history.calls, key=lambda call: call.start)
         self.by_number = {call.number: call for call in self.calls}
         acknowledged = (call for call in self.calls if call.action == "upload" and call.outcome is Outcome.OK)
         self.uploads: dict[str, Call] = {}
@@ -110,7 +111,7 @@ def shows(call: Call, shown: Shown | None) -> bool:
 
 def check(history: History, *, fresh_within: float | None = None, promises: Iterable[Promise] = ()) -> list[Violation]:
     """All violations of a history, by rule. `fresh_within` is in seconds; None where nothing is promised."""
-    images = Images(history.calls)
+    images = Images(history)
     rules: list[Callable[[Images], Iterator[Violation]]] = [unexpected, same_bytes, one_face, tokens, lists_with_tokens]
     rules += [final_deletions, gone_for_good, settled, converged]
     found = [violation for rule in rules for violation in rule(images)]
@@ -125,7 +126,7 @@ def unexpected(images: Images) -> Iterator[Violation]:
         if 400 <= call.status < 500 and not (call.status == 404 and (call.is_read or images.removals(call.image))):
             yield Violation("A", f"a request that was in order got {call.status} {call.said}", (call,))
     for image, name in images.ids.items():
-        if name not in images.attempts:
+        if name not in images.attempts and name.startswith(images.run):
             shown = [call for call, entry in images.reads[image] if entry is not None]
             yield Violation("R1", f"an image is shown that nobody uploaded: {name}", tuple(shown[:1]))
 

@@ -94,7 +94,9 @@ class Fault(msgspec.Struct, frozen=True):
 class History:
     """Calls in the order in which they ended, and faults."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, run: str = "") -> None:
+        """`run` is what all names of this history's uploads begin with: other images belong to others."""
+        self.run = run
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
         self.began = clock()

@@ -43,9 +43,9 @@ class Verdict(msgspec.Struct, frozen=True):
 async def run(scenario: Scenario, stack: ChaosStack, *, seed: int, seconds: float | None = None) -> Verdict:
     """Clients work, the fault comes and goes; when all is calm the stores are audited and every reader is asked."""
     began = time.monotonic()
-    history = History()
+    history = History(run=f"c{seed}-{secrets.token_hex(4)}")
     rng = random.Random(seed)
-    workload = Workload(f"c{seed}-{secrets.token_hex(4)}", seed, history, stack.targets)
+    workload = Workload(history.run, seed, history, stack.targets)
     world = World(stack, workload, history, seconds or scenario.seconds, rng)
     try:
         audited = await _play(scenario, world)

@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+import tests.chaos.scenarios  # noqa: F401 - makes them known
+from tests.chaos import report
 from tests.chaos.audit import audit, call, shards_of
 from tests.chaos.history import History
+from tests.chaos.run import run
 from tests.chaos.stack import ChaosStack
 from tests.chaos.workload import Workload
+from tests.chaos.world import SCENARIOS
 from tests.pictures import noise
 from tests.system.stack import swept
 
@@ -23,6 +27,14 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chaos
     await made.start()
     yield made
     await made.command("down", "--purge", "--yes")
+
+
+@pytest.mark.parametrize("name", ["replay-paused-on-both", "filled-late", "answer-to-commit-lost"])
+async def test_every_promise_is_kept(stack, tmp_path, name):
+    """The rules of the history, the audit of the stores and what the fault must not touch."""
+    verdict = await run(SCENARIOS[name], stack, seed=random.randrange(10**6), seconds=3)
+    report.tell(verdict, tmp_path / "history.jsonl")
+    assert verdict.holds
 
 
 async def test_the_audit_misses_nothing(stack):

@@ -99,6 +99,13 @@ def test_an_image_that_nobody_uploaded_breaks_r1(story):
     assert "R1" in rules(story)
 
 
+def test_images_of_others_on_the_same_stack_are_none_of_its_business(story):
+    """An earlier run has left them."""
+    story.history.run = "mine-"
+    story.list(shown_as("strange", name="other-1.jpg"))
+    assert rules(story) == []
+
+
 def test_not_found_with_its_token_breaks_r2(story):
     """The writer doesn't see what was acknowledged."""
     upload = story.upload("one")
