@@ -34,7 +34,7 @@ PAGE = 200
 """Blobs read at once."""
 
 WIDTH = 8
-"""Blobs in hand at once, each with one object in memory."""
+"""Blobs in hand at once, each with its original and its few derivatives in memory."""
 
 INTENT = timedelta(hours=1)
 """How long copies stay that nobody came to name. A blob is moved within half of that or not at all."""
@@ -167,7 +167,7 @@ async def relocate(blob: Blob, found: list[Relocation], *, hands: Hands) -> bool
     new = [(move.stored.key, shard) for move in found for shard in move.add]
     if new:
         await hands.moves.intend(new, hands.clock() + INTENT)
-    changed = {move.stored.key: await _copy(move, hands) for move in found}
+    changed = {stored.key: stored for stored in await asyncio.gather(*(_copy(move, hands) for move in found))}
     old = [(move.stored.key, shard) for move in found for shard in move.drop]
     await failpoint("rebalance.before_row")
     not_before = hands.clock() + hands.grace
