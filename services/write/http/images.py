@@ -27,6 +27,7 @@ from services.write.http.bodies import (
     read_idempotency_key,
     read_versions,
 )
+from services.write.http.budget import budget
 from services.write.http.forms import declared_size, receive_draft
 from services.write.idempotency import Keyed, keyed
 from services.write.ports import Committed
@@ -94,7 +95,7 @@ def image_routes(
         key = read_idempotency_key(idempotency_key)
         await admit(principal)  # before the body is read
         with gate.enter(size):
-            async with receive_draft(request, size, max_file_size) as draft:
+            async with receive_draft(request, size, max_file_size) as draft, budget():
                 return _uploaded(await upload(draft, principal, keyed(key, principal, draft) if key else None))
 
     @patch(
@@ -110,7 +111,9 @@ def image_routes(
     ) -> Answer:
         principal = await identify(request)
         wanted: Change = read_change(await request.body())
-        changed = await change(known_image(image_id), wanted, principal, token=token, versions=read_versions(if_match))
+        known, versions = known_image(image_id), read_versions(if_match)
+        async with budget():
+            changed = await change(known, wanted, principal, token=token, versions=versions)
         image = changed.image
         shown = view(image, for_owner=principal.is_user(image.owner_id))
         return json_answer(200, shown, [_etag(image), *_token(changed)])
@@ -124,9 +127,9 @@ def image_routes(
         if_match: IfMatch = None,
     ) -> Response[None]:
         principal = await identify(request)
-        deleted = await delete_image(
-            known_image(image_id), principal, token=token or in_query, versions=read_versions(if_match)
-        )
+        known, versions = known_image(image_id), read_versions(if_match)
+        async with budget():
+            deleted = await delete_image(known, principal, token=token or in_query, versions=versions)
         return no_content(_token(deleted))
 
     return [post_upload, patch_image, delete_by_id]
