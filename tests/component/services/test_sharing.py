@@ -87,7 +87,7 @@ async def test_switched_off_every_upload_is_stored(serve, database):
 
 async def test_a_hundred_uploads_and_deletions_of_the_same_bytes(unhurried, serve, worker, storage, database):
     """Whatever their order, in the end there is one blob if an image is left, else none, and only its objects."""
-    write = await serve(open_app, **PATIENCE)
+    write = await serve(open_app, **PATIENCE, CHITRAM_UPLOADS_IN_HAND="100")
     data = jpeg(200, 150)
     rng = random.Random(100)
 
