@@ -5,10 +5,11 @@ Run as `python -m services.worker.main`; run as many as the work needs. Its HTTP
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import TypeAlias, TypeVar
 
 import uuid_utils.compat
 from litestar.types import ASGIApp
@@ -16,6 +17,7 @@ from litestar.types import ASGIApp
 from contracts import subjects
 from contracts.events import Event, ImageEvent
 from contracts.images import Blob, Failure
+from contracts.subjects import Consumer
 from infrastructure import env
 from infrastructure.imaging.config import FenceConfig
 from infrastructure.imaging.fence import Fence, open_fence
@@ -25,7 +27,7 @@ from infrastructure.nats.connection import Connection, open_nats
 from infrastructure.nats.delivery import Delivery
 from infrastructure.nats.place import stream_place
 from infrastructure.nats.publisher import Publisher
-from infrastructure.nats.subscription import Outcome, consume
+from infrastructure.nats.subscription import Handle, Outcome, consume
 from infrastructure.nats.tail import follow
 from infrastructure.postgres.audit import AuditLog
 from infrastructure.postgres.config import PrimaryConfig
@@ -70,6 +72,10 @@ from services.worker.sweep import Sweeper
 from services.worker.tidy import keep_tidying
 from services.worker.tidy_people import keep_tidying_people
 
+T = TypeVar("T")
+Part: TypeAlias = AbstractAsyncContextManager[None]
+Tell: TypeAlias = Callable[[Event], Awaitable[None]]
+
 GRACE = 5.0
 """Seconds that events in hand get when the worker ends; what is not finished comes again elsewhere."""
 
@@ -90,93 +96,11 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             follow(nats, lambda heard: shards.hear(heard.event), types=SHARD_EVENTS, within=1.0, required=False)
         )
         fence = await rooms.enter_async_context(open_fence(env.read(FenceConfig)))
-        ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
-        outbox = Outbox(primary)
-        shelf = Quarantine(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
-        reconciler = Reconciler(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
-
-        await rooms.enter_async_context(
-            consume(
-                nats,
-                subjects.DERIVE,
-                _done_after(
-                    partial(
-                        derive,
-                        blobs=OneAtATime(),
-                        objects=storage.objects,
-                        render=_renderer(fence, urgent=True),
-                        ledger=ledger,
-                        timer=time.monotonic,
-                        sleep=asyncio.sleep,
-                    )
-                ),
-                concurrency=config.derive_concurrency,
-                on_given_up=partial(quarantine, keeper=shelf, tell=_told(partial(give_up, ledger=ledger))),
-                grace=GRACE,
-            )
-        )
-        await rooms.enter_async_context(
-            consume(
-                nats,
-                subjects.ERASE,
-                _done_after(partial(erase, grace=timedelta(seconds=config.erase_grace), ledger=ledger, clock=utc_now)),
-                concurrency=config.erase_concurrency,
-                on_given_up=partial(quarantine, keeper=shelf, tell=_told(leave_behind)),
-                grace=GRACE,
-            )
-        )
-        wake = asyncio.Event()
-        await rooms.enter_async_context(background(outbox.listen(wake.set)))
-        await rooms.enter_async_context(background(keep_relaying(wake, outbox=outbox, publish=_publisher(nats))))
-        place = partial(stream_place, nats)
-        await rooms.enter_async_context(background(keep_beating(heartbeat=Heartbeat(primary), place=place)))
-        await rooms.enter_async_context(
-            background(keep_discarding(discarded=Discarded(primary), objects=storage.objects, clock=utc_now))
-        )
-        keep_keys = timedelta(seconds=config.keep_keys)
-        await rooms.enter_async_context(
-            background(keep_forgetting_keys(keep_keys, keys=IdempotencyKeys(primary), clock=utc_now))
-        )
-        keep = timedelta(seconds=config.keep_published)
-        reconcile_after = timedelta(seconds=config.reconcile_after)
-        await rooms.enter_async_context(
-            background(
-                keep_tidying(keep, reconcile_after, outbox=outbox, shelf=shelf, reconciler=reconciler, clock=utc_now)
-            )
-        )
-
-        credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
-        people = partial(
-            keep_tidying_people,
-            departures=Departures(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7),
-            credentials=credentials,
-            audit=AuditLog(primary),
-            clock=utc_now,
-        )
-        await rooms.enter_async_context(background(people(timedelta(seconds=config.keep_audit))))
-
+        work = Work(config, primary, storage, nats, fence)
+        for running in (work.consumers(), work.deliveries(), work.housekeeping()):
+            for part in running:
+                await rooms.enter_async_context(part)
         await rooms.enter_async_context(background(damage.run(Publisher(nats).hint)))
-        care = Care(config, env.read(StorageConfig).copies, primary, storage)
-        await rooms.enter_async_context(
-            consume(
-                nats,
-                subjects.REPAIR,
-                care.repair,
-                concurrency=1,
-                on_given_up=partial(quarantine, keeper=shelf, tell=_say_nothing),
-                grace=GRACE,
-            )
-        )
-        await rooms.enter_async_context(background(care.keep_scrubbing()))
-        await rooms.enter_async_context(background(care.keep_sweeping()))
-
-        anew = partial(
-            keep_rerendering,
-            rerenders=Rerenders(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7),
-            objects=storage.objects,
-            render=_renderer(fence, urgent=False),
-        )
-        await rooms.enter_async_context(background(anew(config.rerender_share)))
 
         yield observed_app(
             health_routes(
@@ -189,6 +113,82 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 storage,
             )
         )
+
+
+class Work:
+    """Everything that a worker does, bound to the rooms, as parts that are to be entered one after another."""
+
+    def __init__(
+        self, config: WorkerConfig, primary: Primary, storage: Storage, nats: Connection, fence: Fence
+    ) -> None:
+        self._config = config
+        self._primary = primary
+        self._storage = storage
+        self._nats = nats
+        self._fence = fence
+        self._on_primary = partial(_on_primary, primary)
+        self._ledger = self._on_primary(Ledger)
+        self._shelf = self._on_primary(Quarantine)
+        self._outbox = Outbox(primary)
+        self._care = Care(config, env.read(StorageConfig).copies, primary, storage)
+
+    def consumers(self) -> Iterator[Part]:
+        """Whatever is done because an event says so."""
+        config, ledger = self._config, self._ledger
+        making = partial(
+            derive,
+            blobs=OneAtATime(),
+            objects=self._storage.objects,
+            render=_renderer(self._fence, urgent=True),
+            ledger=ledger,
+            timer=time.monotonic,
+            sleep=asyncio.sleep,
+        )
+        erasing = partial(erase, grace=timedelta(seconds=config.erase_grace), ledger=ledger, clock=utc_now)
+        yield self._consume(
+            subjects.DERIVE, _done_after(making), config.derive_concurrency, _told(partial(give_up, ledger=ledger))
+        )
+        yield self._consume(subjects.ERASE, _done_after(erasing), config.erase_concurrency, _told(leave_behind))
+        yield self._consume(subjects.REPAIR, self._care.repair, 1, _say_nothing)
+
+    def deliveries(self) -> Iterator[Part]:
+        """Events on their way from the outbox to the stream, and the beat by which replicas' lag is measured."""
+        wake = asyncio.Event()
+        yield background(self._outbox.listen(wake.set))
+        yield background(keep_relaying(wake, outbox=self._outbox, publish=_publisher(self._nats)))
+        place = partial(stream_place, self._nats)
+        yield background(keep_beating(heartbeat=Heartbeat(self._primary), place=place))
+
+    def housekeeping(self) -> Iterator[Part]:
+        """What comes round by itself."""
+        config, primary, objects = self._config, self._primary, self._storage.objects
+        yield background(keep_discarding(discarded=Discarded(primary), objects=objects, clock=utc_now))
+        keep_keys = timedelta(seconds=config.keep_keys)
+        yield background(keep_forgetting_keys(keep_keys, keys=IdempotencyKeys(primary), clock=utc_now))
+        tidying = partial(keep_tidying, outbox=self._outbox, shelf=self._shelf, clock=utc_now)
+        keep, after = timedelta(seconds=config.keep_published), timedelta(seconds=config.reconcile_after)
+        yield background(tidying(keep, after, reconciler=self._on_primary(Reconciler)))
+        people = partial(
+            keep_tidying_people,
+            departures=self._on_primary(Departures),
+            credentials=self._on_primary(Credentials),
+            audit=AuditLog(primary),
+            clock=utc_now,
+        )
+        yield background(people(timedelta(seconds=config.keep_audit)))
+        yield background(self._care.keep_scrubbing())
+        yield background(self._care.keep_sweeping())
+        anew = partial(keep_rerendering, objects=objects, render=_renderer(self._fence, urgent=False))
+        yield background(anew(config.rerender_share, rerenders=self._on_primary(Rerenders)))
+
+    def _consume(self, consumer: Consumer, handle: Handle, concurrency: int, tell: Tell) -> Part:
+        on_given_up = partial(quarantine, keeper=self._shelf, tell=tell)
+        return consume(self._nats, consumer, handle, concurrency=concurrency, on_given_up=on_given_up, grace=GRACE)
+
+
+def _on_primary(primary: Primary, kind: Callable[..., T]) -> T:
+    """What writes with times and ids of ours."""
+    return kind(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
 
 
 class Care:
@@ -267,7 +267,7 @@ def _renderer(fence: Fence, *, urgent: bool) -> Render:
     return render
 
 
-def _done_after(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Callable[[Delivery], Awaitable[Outcome]]:
+def _done_after(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Handle:
     """A handler whose event is done when the use case returns; what it raises is for the subscription to judge."""
 
     async def handle(delivery: Delivery) -> Outcome:
@@ -277,7 +277,7 @@ def _done_after(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Callable[[
     return handle
 
 
-def _told(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Callable[[Event], Awaitable[None]]:
+def _told(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Tell:
     async def tell(event: Event) -> None:
         await use_case(_of_image(event))
 
