@@ -89,6 +89,14 @@ class KeyList(msgspec.Struct, frozen=True):
     items: tuple[KeyView, ...]
 
 
+class StatsView(msgspec.Struct, frozen=True):
+    """How many images an account holds, of how many bytes together, and what it may hold at most."""
+
+    images: int
+    bytes: int
+    quota: Quota
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that an account was deleted. The audit log has an entry with the same id.
 

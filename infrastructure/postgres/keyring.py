@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from contracts.accounts import Credential, User
+from contracts.accounts import Credential, Quota, StatsView, User
 from contracts.principals import CredentialKind
 from infrastructure.postgres.catalogue import Reader
 from infrastructure.postgres.credentials import MOST_KEYS, SELECT_CREDENTIALS, credential_of
@@ -38,6 +38,21 @@ class Keyring:
             "SELECT id, email, created_at, is_admin FROM users WHERE id = $1 AND deleted_at IS NULL", user_id
         )
         return User(*found.rows[0]) if found.rows else None
+
+    async def select_stats(self, user_id: UUID) -> StatsView | None:
+        """What the account holds and may hold; None when there is none, or none any more."""
+        found = await self._reader.read(
+            """
+            SELECT images_held, bytes_held, images_allowed, bytes_allowed
+            FROM users
+            WHERE id = $1 AND deleted_at IS NULL
+            """,
+            user_id,
+        )
+        if not found.rows:
+            return None
+        images, size, *allowed = found.rows[0]
+        return StatsView(images, size, Quota(*allowed))
 
 
 _SELECT_CREDENTIAL = f"{SELECT_CREDENTIALS} WHERE credentials.token_hash = $1"

@@ -97,7 +97,7 @@ def _unbound(*_: Any, **__: Any) -> NoReturn:
 def _read_routes() -> list[HTTPRouteHandler]:
     return read_routes(
         identify=_unbound,
-        accounts=ReadAccountCases(_unbound, _unbound),
+        accounts=ReadAccountCases(*(_unbound for _ in ReadAccountCases.__struct_fields__)),
         look_up=_unbound,
         list_images=_unbound,
         fetch=_unbound,

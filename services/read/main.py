@@ -53,7 +53,7 @@ from services.read.look_up import Sources, look_up
 from services.read.memory import Memory, Remembered
 from services.read.overlay import Overlay
 from services.read.recent import RecentImages
-from services.read.show_account import list_keys, show_account
+from services.read.show_account import list_keys, show_account, show_stats
 from services.shared.apps import observed_app
 from services.shared.bounds import Bounds
 from services.shared.clock import utc_now
@@ -163,6 +163,7 @@ def _account_cases(keyring: Keyring, primary_keyring: Keyring, base: Base) -> Ac
     return AccountCases(
         show_account=partial(show_account, keyring=keyring, primary_keyring=primary_keyring, base=base),
         list_keys=partial(list_keys, keyring=keyring, primary_keyring=primary_keyring, base=base),
+        show_stats=partial(show_stats, keyring=keyring, primary_keyring=primary_keyring, base=base),
     )
 
 

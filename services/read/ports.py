@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from contracts.accounts import Credential, User
+from contracts.accounts import Credential, StatsView, User
 from contracts.images import Image
 from contracts.lists import Wanted
 
@@ -65,6 +65,8 @@ class Keyring(Protocol):
     async def select_keys(self, user_id: UUID) -> tuple[Credential, ...]: ...
 
     async def select_user(self, user_id: UUID) -> User | None: ...
+
+    async def select_stats(self, user_id: UUID) -> StatsView | None: ...
 
 
 class Look(Protocol):

@@ -1,4 +1,4 @@
-"""What an account's owner sees of it: himself, and his keys.
+"""What an account's owner sees of it: himself, his keys, and what he holds.
 
 Few ask, and who does has often just changed something: so the primary is asked, and a replica where it is away.
 """
@@ -6,7 +6,7 @@ Few ask, and who does has often just changed something: so the primary is asked,
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from contracts.accounts import KeyList, UserView, key_view, user_view
+from contracts.accounts import KeyList, StatsView, UserView, key_view, user_view
 from contracts.errors import Unauthorized, Unavailable
 from contracts.principals import Principal
 from services.read.base import Base
@@ -30,6 +30,15 @@ async def list_keys(principal: Principal, *, keyring: Keyring, primary_keyring: 
     user_id = require_session(principal)
     keys = await _first(lambda rows: rows.select_keys(user_id), keyring, primary_keyring, base)
     return KeyList(tuple(key_view(key) for key in keys))
+
+
+async def show_stats(principal: Principal, *, keyring: Keyring, primary_keyring: Keyring, base: Base) -> StatsView:
+    """What the caller holds, against his quota. Raises `Unauthorized`, `Unavailable`."""
+    user_id = require_user(principal)
+    stats = await _first(lambda rows: rows.select_stats(user_id), keyring, primary_keyring, base)
+    if stats is None:
+        raise Unauthorized
+    return stats
 
 
 async def _first(question: Callable[[Keyring], Awaitable[T]], keyring: Keyring, primary: Keyring, base: Base) -> T:

@@ -23,6 +23,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "/api/v1/auth/me": (*_READ, "DELETE"),
     "/api/v1/api-keys": (*_READ, "POST"),
     "/api/v1/api-keys/{key_id}": ("DELETE",),
+    "/api/v1/stats": _READ,
     "/health": _READ,
     "/openapi.json": _READ,
     "/docs": _READ,

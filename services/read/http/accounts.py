@@ -9,7 +9,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.openapi.datastructures import ResponseSpec
 
-from contracts.accounts import KeyList, UserView
+from contracts.accounts import KeyList, StatsView, UserView
 from contracts.principals import Principal
 from services.read.http.images import PRIVATE
 from services.shared.answers import Answer, json_answer
@@ -23,6 +23,7 @@ class AccountCases(msgspec.Struct, frozen=True):
 
     show_account: Callable[[Principal], Awaitable[UserView]]
     list_keys: Callable[[Principal], Awaitable[KeyList]]
+    show_stats: Callable[[Principal], Awaitable[StatsView]]
 
 
 def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHandler]:
@@ -50,4 +51,15 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
     async def get_keys(request: Request[Any, Any, Any]) -> Answer:
         return json_answer(200, await cases.list_keys(await identify(request)), [PRIVATE])
 
-    return [get_me, get_keys]
+    @route(
+        "/api/v1/stats",
+        http_method=READING,
+        responses={200: ResponseSpec(StatsView, generate_examples=False)},
+        security=BEARER,
+        summary="How much one holds, and may hold",
+        tags=["accounts"],
+    )
+    async def get_stats(request: Request[Any, Any, Any]) -> Answer:
+        return json_answer(200, await cases.show_stats(await identify(request)), [PRIVATE])
+
+    return [get_me, get_keys, get_stats]

@@ -42,6 +42,19 @@ async def test_concurrent_uploads_never_exceed_a_quota_and_get_all_that_fits(ser
     assert await held(database) == tuple(sums)
 
 
+async def test_an_account_sees_what_it_holds_and_may_hold(serve, read):
+    """At once after an upload, and nobody sees another's."""
+    write = await serve(open_write, **CHEAP, CHITRAM_QUOTA_IMAGES="2")
+    ann, bob = await person(write), await person(write, "bob@example.com")
+    quota = {"images": 2, "bytes": None}
+    picture = jpeg()
+    assert (await send(write, ann, picture)).status_code == 201
+    for owner, images, size in ((ann, 1, len(picture)), (bob, 0, 0)):
+        answer = await read.get("/api/v1/stats", headers=owner.headers)
+        assert answer.json() == {"images": images, "bytes": size, "quota": quota}, answer.text
+        assert answer.headers["cache-control"] == "private, no-store"
+
+
 async def test_bytes_count_to_the_last_one(serve, write, database):
     """What fits exactly comes in, one byte more does not."""
     picture, other = jpeg(), jpeg(400, 300)
