@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.bench import (
     changing,
     copies,
+    deleting,
     delivery,
     freshness,
     machine,
@@ -32,7 +33,7 @@ from tests.bench.spoilt import Spoilt
 from tests.bench.stack import Stack, started
 
 FIGURES = (
-    *("freshness", "metadata", "changing", "file", "upload", "worker", "rebalance", "scrub"),
+    *("freshness", "delete", "metadata", "changing", "file", "upload", "worker", "rebalance", "scrub"),
     *("derivatives", "memory", "ring", "probe"),
 )
 ALONE = {
@@ -101,6 +102,7 @@ def _of_the_stack(given: argparse.Namespace, progress: Progress) -> list[Figure]
         ids = take_in(stack, pictures)
         measures: dict[str, Callable[[Plan], Figure]] = {
             "freshness": lambda plan: freshness.measure(plan, pictures[0]),
+            "delete": lambda plan: deleting.measure(plan, pictures[0]),
             "metadata": lambda plan: metadata.measure(plan, ids[0]),
             "changing": lambda plan: changing.measure(plan, ids[0]),
             "file": lambda plan: delivery.measure(plan, ids, pictures),

@@ -48,8 +48,14 @@ class Stack:
 
     def __init__(self, directory: Path) -> None:
         """`directory` is where it was started."""
+        self._directory = directory
         self._layout = Layout(directory / ".chitram")
-        told = subprocess.run((CHITRAM, "-C", str(directory), "status", "--json"), capture_output=True, check=True)
+        self._look()
+
+    def _look(self) -> None:
+        told = subprocess.run(
+            (CHITRAM, "-C", str(self._directory), "status", "--json"), capture_output=True, check=True
+        )
         status = msgspec.json.decode(told.stdout, type=Status)
         self._processes = {process.name: process for process in status.processes}
         self.url = status.url
@@ -66,6 +72,12 @@ class Stack:
     def pids(self, name: str) -> list[int]:
         """Process ids of a part and of all that it started."""
         return with_children(self._processes[name].pid)
+
+    def scale(self, readers: int) -> list[int]:
+        """Runs so many read services and gives their ports."""
+        _chitram(self._directory, "scale", f"read={readers}")
+        self._look()
+        return [self.port_of(f"read-{number}") for number in range(1, readers + 1)]
 
     def environment(self, name: str) -> dict[str, str]:
         """The environment that a process was started with: where its servers are, and their keys."""
