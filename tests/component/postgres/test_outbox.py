@@ -294,7 +294,7 @@ async def test_deleted_images_keep_their_events(ledger, outbox):
 async def test_events_of_one_time_are_ordered_by_id(primary, outbox):
     """Events that bear the same time come in the order of their ids."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    ids = iter(sorted(uuid4() for _ in range(3)))
+    ids = iter(sorted(uuid4() for _ in range(12)))  # of events, and of entries in the audit log
     ledger = Ledger(primary, clock=lambda: now, new_id=lambda: next(ids))
     images = [replace(plain_image(), created_at=now) for _ in range(3)]
     for image in images:

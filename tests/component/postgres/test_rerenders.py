@@ -104,7 +104,7 @@ async def test_what_is_made_anew_replaces_the_old_which_is_given_up_later(ledger
     claimed = await rerenders.claim(LEASE)
     derivatives = (DERIVATIVES[0], LARGE)
     assert await rerenders.record(claimed, derivatives, described={}, grace=timedelta(hours=1))
-    found = await catalogue.select_image(image.id)
+    found = (await catalogue.select_image(image.id)).image
     assert (found.version, found.blob.derivatives) == (3, derivatives)
     assert found.blob.placeholder == RENDERED["placeholder"]
     event = (await events_of(psql, image.id))[-1]
@@ -122,7 +122,7 @@ async def test_what_it_looks_like_is_described_anew(ledger, catalogue, rerenders
     await ask(rerenders)
     described = {"placeholder": "p", "dominant_color": "#000000", "perceptual_hash": "0" * 16}
     await rerenders.record(await rerenders.claim(LEASE), (LARGE,), described=described, grace=LEASE)
-    blob = (await catalogue.select_image(image.id)).blob
+    blob = (await catalogue.select_image(image.id)).image.blob
     assert (blob.placeholder, blob.dominant_color, blob.perceptual_hash) == tuple(described.values())
 
 
@@ -131,7 +131,7 @@ async def test_the_same_again_is_no_change(ledger, catalogue, rerenders):
     image = await ready_image(ledger)
     await ask(rerenders, ["small"])
     assert await rerenders.record(await rerenders.claim(LEASE), DERIVATIVES, described={}, grace=LEASE)
-    assert (await catalogue.select_image(image.id)).version == 2
+    assert (await catalogue.select_image(image.id)).image.version == 2
     assert await rerenders.backlog() == Backlog(waiting=0, failed=0)
 
 
