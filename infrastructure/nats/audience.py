@@ -199,10 +199,11 @@ class Audience:
             except NotFoundError:
                 await self._connection.redeclare()
                 continue
-            if roll.made == ground.bucket:
+            if roll.made != ground.bucket:
+                ground.bucket, ground.since = roll.made, self._clock()
+            elif self._clock() >= ground.since + self._connection.lease:
                 return roll
-            ground.bucket, ground.since = roll.made, self._clock()
-            await self._firm(ground.session)
+            await self._firm(ground.session)  # also for who comes after the one that noticed
 
     async def _examine(self, ground: Ground, wait: Wait, holder: str, newest: int) -> None:
         """Decides about a holder that has kept silent; one that stays in `wait` was expelled, for a lease more."""

@@ -153,6 +153,22 @@ async def test_a_bucket_made_anew_is_not_believed_at_once(audience, readers, con
     assert [event in reader.applied or not reader.lease.is_held for reader in readers] == [True, True]
 
 
+async def test_a_bucket_made_anew_is_believed_by_none_of_many_changes_at_once(
+    audience, readers, connection, monkeypatch
+):
+    """Only one of them finds out, and all wait until the forgotten leases are over."""
+    for reader in readers:
+        monkeypatch.setattr(reader.tail, "_take", lambda _: None)
+    await connection.session().js.delete_stream(bucket.bucket_stream(connection.prefix))
+    await connection.redeclare()
+
+    async def tell():
+        await audience.tell(make_event(ImageDeleted), "0/1")
+        return [reader.lease.is_held for reader in readers]
+
+    assert await asyncio.gather(*(tell() for _ in range(5))) == [[False, False]] * 5
+
+
 async def test_a_stream_made_anew_is_noticed(audience, readers, connection):
     """Positions in the old one count for nothing in it; the next attempt is right again."""
     await connection.session().js.delete_stream(connection.stream)
