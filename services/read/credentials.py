@@ -122,16 +122,16 @@ async def find_credential(token_hash: bytes, *, sources: CredentialSources) -> C
     entry = recent.overlay.get(token_hash)
     if entry is not None and (is_attached or entry.is_gone):
         return entry.value
-    return await sources.flights.join(
-        (token_hash, is_attached), lambda: _ask(token_hash, sources, is_attached=is_attached)
-    )
+    index = 0 if is_attached else await sources.base.index()
+    demand = max(index, recent.overlay.needed(token_hash))
+    # Only those who demand the same share an answer: the primary's may be from before somebody else's request.
+    return await sources.flights.join((token_hash, demand), lambda: _ask(token_hash, sources, demand))
 
 
-async def _ask(token_hash: bytes, sources: CredentialSources, *, is_attached: bool) -> Credential | None:
+async def _ask(token_hash: bytes, sources: CredentialSources, demand: int) -> Credential | None:
     recent, base = sources.recent, sources.base
-    index = 0 if is_attached else await base.index()
-    if base.position >= max(index, recent.overlay.needed(token_hash)):
-        found = await _ask_replica(token_hash, sources, index)
+    if base.position >= demand:
+        found = await _ask_replica(token_hash, sources, demand)
         if found is not None:
             return found
     seen = await base.ask_primary(lambda _: sources.primary_keyring.select_credential(token_hash))
@@ -140,13 +140,13 @@ async def _ask(token_hash: bytes, sources: CredentialSources, *, is_attached: bo
     return seen.credential
 
 
-async def _ask_replica(token_hash: bytes, sources: CredentialSources, index: int) -> Credential | None:
+async def _ask_replica(token_hash: bytes, sources: CredentialSources, demand: int) -> Credential | None:
     """What the replica has, if it has the token, and all that was heard of it until it answered."""
     try:
         seen = await sources.keyring.select_credential(token_hash)
     except Unavailable:
         return None
-    if seen.credential is None or seen.as_of < max(index, sources.recent.overlay.needed(token_hash)):
+    if seen.credential is None or seen.as_of < max(demand, sources.recent.overlay.needed(token_hash)):
         return None
     sources.recent.remember(token_hash, seen.credential, seen.as_of)
     return seen.credential

@@ -147,6 +147,33 @@ async def test_an_end_that_is_heard_while_the_replica_is_asked_counts(service):
     assert await service.find() is None
 
 
+@pytest.mark.parametrize("is_attached", [True, False])
+async def test_who_comes_after_an_end_takes_no_answer_from_before_it(service, is_attached):
+    """Though somebody has asked the primary before, and its answer is still on its way."""
+    service.lease.is_held = is_attached
+    service.primary.known[HASH] = credential()
+    later = []
+
+    def end() -> None:
+        if later:
+            return
+        service.primary.known.clear()
+        service.hear(credential(2, revoked_at=NOON), 20)
+        service.recent.settle(30)
+        service.base.indexed = 30
+        later.append(asyncio.ensure_future(service.find()))
+
+    async def select_credential(token_hash):
+        seen = Seen(service.primary.known.get(token_hash), 0)
+        end()
+        await asyncio.sleep(0.01)
+        return seen
+
+    service.primary.select_credential = select_credential
+    assert await service.find() == credential()
+    assert await later[0] is None
+
+
 async def test_a_token_that_nobody_has_is_asked_for_once(service):
     """The primary has said so, and no token is ever made that was asked for before."""
     for _ in range(3):
