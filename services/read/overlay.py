@@ -167,7 +167,8 @@ class Overlay(Generic[K, V]):
 
     def _note(self, key: K, entry: Entry[V]) -> None:
         """Keeps of a change that it was, which version it made, and where in the log."""
-        known = self._settled.pop(key, None) or _Settled(0, 0, LONG_AGO)
+        # Of a subject that is not known any more something newer may have been forgotten: the floor stands for it.
+        known = self._settled.pop(key, None) or _Settled(0, self._floor, LONG_AGO)
         noted = _Settled(max(known.rank, entry.rank), max(known.lsn, entry.lsn), max(known.made_at, entry.made_at))
         self._settled[key] = noted
         self.complete_from = max(self.complete_from, noted.lsn)

@@ -186,3 +186,13 @@ def test_after_a_loss_only_deletions_and_the_base_are_believed():
     assert [key for key, _ in overlay] == ["b"]
     assert [overlay.needed(key) for key in "abc"] == [40, 40, 40]
     assert overlay.complete_from == 40
+
+
+def test_an_old_change_that_comes_after_a_newer_one_was_forgotten_takes_nothing_back():
+    """The newer one's position is in the floor, below which no state of its subject is believed."""
+    overlay: Overlay[str, str] = Overlay(100, max_settled=1)
+    overlay.settle(30)
+    overlay.apply("a", entry(2, 20, minute=2))
+    overlay.apply("b", entry(1, 21, minute=3))
+    overlay.apply("a", entry(1, 10, minute=1))
+    assert overlay.needed("a") == 20
