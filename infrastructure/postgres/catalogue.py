@@ -58,10 +58,8 @@ class Catalogue:
         return Page(tuple(image_of(row) for row in found.rows), found.as_of)
 
     async def select_versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
-        """The versions of those of the images that are there and not deleted."""
-        found = await self._reader.read(
-            "SELECT id, version FROM images WHERE id = any($1::uuid[]) AND deleted_at IS NULL", list(ids)
-        )
+        """The versions of those of the images that are there, deleted or not: a deletion is a version too."""
+        found = await self._reader.read("SELECT id, version FROM images WHERE id = any($1::uuid[])", list(ids))
         return {row["id"]: row["version"] for row in found.rows}
 
 
