@@ -12,6 +12,9 @@ from infrastructure.failpoints import failpoint
 from services.worker.ports import Ledger, Objects, Render
 from services.worker.store import store
 
+LONGEST_WAIT = 5.0
+"""Seconds that an image waits for what is done: as long as rendering takes, and no poison that took a minute."""
+
 
 class OneAtATime:
     """Locks by blob: of images that come with the same bytes at once, one is rendered and the others wait for it."""
@@ -37,17 +40,18 @@ async def derive(
     """Original -> rendered in a child process -> derivatives on the shards -> recorded, with their event.
 
     An image whose blob others had rendered before is told of after as long as that took, so that nobody can tell from
-    the clock whether his bytes were here. Safe to repeat: what is ready or gone is left alone, the same original gives
-    the same keys and the same bytes, and the ledger records them once. Raises `Unavailable` when something is not there
-    for now.
+    the clock whether his bytes were here. It waits beside others like it: in line they would keep new pictures waiting.
+    Safe to repeat: what is ready or gone is left alone, the same original gives the same keys and the same bytes, and
+    the ledger records them once. Raises `Unavailable` when something is not there for now.
     """
     blob = event.image.blob
+    progress = await ledger.progress_of(blob.id)
+    if progress and progress.state is not Status.PROCESSING:
+        await sleep(min(progress.seconds, LONGEST_WAIT))
     async with blobs.of(blob.id):
         progress = await ledger.progress_of(blob.id)
-        if progress and progress.state is not Status.PROCESSING:
-            await sleep(progress.seconds)
-            if await ledger.record_joined(event.image.id):
-                return
+        if progress and progress.state is not Status.PROCESSING and await ledger.record_joined(event.image.id):
+            return
         if progress and progress.state is not Status.READY:
             await _derive(blob, objects=objects, render=render, ledger=ledger, timer=timer)
             await ledger.record_joined(event.image.id)  # it may have come after its blob's other images were told of

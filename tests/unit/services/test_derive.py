@@ -9,7 +9,7 @@ import pytest
 
 from contracts.events import ImageUploaded
 from contracts.images import Blob, Failure, Image, Status
-from services.worker.derive import OneAtATime, derive, give_up
+from services.worker.derive import LONGEST_WAIT, OneAtATime, derive, give_up
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BLOB = Blob(uuid4(), "00" * 32, 1000, "image/jpeg", 40, 30, 1, ("one", "two"))
@@ -62,7 +62,7 @@ class Work:
         await asyncio.sleep(0)
         return Failure(self._code, "no")
 
-    async def _sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
     async def do(self, image: Image | None = None) -> None:
@@ -73,7 +73,7 @@ class Work:
             render=self._render,
             ledger=self.ledger,
             timer=lambda: 0.0,
-            sleep=self._sleep,
+            sleep=self.sleep,
         )
 
 
@@ -93,6 +93,35 @@ async def test_an_image_that_joined_hears_of_its_blob_after_as_long_as_rendering
     assert work.rendered == 0
     assert work.slept == [0.7]
     assert work.ledger.waiting == set()
+
+
+async def test_images_that_joined_wait_side_by_side_and_not_for_long():
+    """However many come with bytes that once took a minute, other pictures get their turn."""
+    work = Work(Status.FAILED)
+    work.ledger.progress.seconds = 60.0
+    others = {uuid4() for _ in range(3)}
+    work.ledger.waiting |= others
+    all_wait = asyncio.Barrier(4)
+
+    async def sleep(seconds: float) -> None:
+        work.slept.append(seconds)
+        async with asyncio.timeout(60):
+            await all_wait.wait()
+
+    work.sleep = sleep
+    images = [work.image, *(msgspec.structs.replace(work.image, id=image_id) for image_id in others)]
+    await asyncio.gather(*(work.do(image) for image in images))
+    assert work.slept == [LONGEST_WAIT] * 4
+    assert work.ledger.waiting == set()
+
+
+async def test_images_that_waited_for_the_rendering_itself_wait_no_more():
+    """They have waited as long as it took."""
+    work = Work(Status.PROCESSING)
+    other = uuid4()
+    work.ledger.waiting.add(other)
+    await asyncio.gather(work.do(), work.do(msgspec.structs.replace(work.image, id=other)))
+    assert work.slept == []
 
 
 async def test_a_failed_blob_that_nobody_waits_for_is_rendered_again():
