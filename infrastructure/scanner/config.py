@@ -18,12 +18,13 @@ class OnError(StrEnum):
 
 class ScannerConfig(Struct, frozen=True, kw_only=True):
     """`address` is `clamd://host:port`, `clamd:///path/of/a/socket`, or the `http(s)://` address of a hook; nothing for
-    no scanner. `timeout` is how many seconds a verdict may take.
+    no scanner. `timeout` is how many seconds a verdict may take: so few that what a missing one means can still be done
+    within the nine seconds that an upload has.
     """
 
     address: str = field(name="CHITRAM_SCANNER", default="")
     on_error: OnError = field(name="CHITRAM_SCANNER_ON_ERROR", default=OnError.REFUSE)
-    timeout: Annotated[float, Meta(gt=0, le=120)] = field(name="CHITRAM_SCANNER_TIMEOUT", default=10.0)
+    timeout: Annotated[float, Meta(gt=0, le=7)] = field(name="CHITRAM_SCANNER_TIMEOUT", default=5.0)
 
     def __post_init__(self) -> None:
         """Refuses what no scanner could be reached by."""

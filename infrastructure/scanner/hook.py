@@ -49,16 +49,23 @@ class Hook:
             async with self._http.request(
                 method, self._address, data=data, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as answer:
-                body = await answer.content.read(_MAX_ANSWER)
                 if answer.status != 200:
                     raise ScannerFailed(f"the hook answers {answer.status}")
-                return msgspec.json.decode(body, type=Verdict)
+                return msgspec.json.decode(await _whole(answer.content), type=Verdict)
         except TimeoutError:
             raise ScannerFailed(f"no answer within {self._timeout.total:g} s") from None
         except msgspec.DecodeError as error:
             raise ScannerFailed(f"the hook's answer is no verdict: {error}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ScannerFailed(f"{type(error).__name__}: {error}") from error
+
+
+async def _whole(answer: aiohttp.StreamReader) -> bytes:
+    """An answer, in however many pieces it comes; cut where it is longer than any verdict."""
+    body = b""
+    while len(body) < _MAX_ANSWER and (piece := await answer.read(_MAX_ANSWER - len(body))):
+        body += piece
+    return body
 
 
 async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:

@@ -54,7 +54,7 @@ async def hook() -> AsyncIterator[tuple[str, Seen]]:
 
 
 async def asked(address: str, data: bytes = b"bytes") -> str | None:
-    async with open_scanner(ScannerConfig(address=address, timeout=20)) as scanner:
+    async with open_scanner(ScannerConfig(address=address, timeout=7)) as scanner:
         return await scanner.scan(io.BytesIO(data))
 
 

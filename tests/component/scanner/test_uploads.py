@@ -9,7 +9,7 @@ from tests.component.services.looking import IMAGES, objects, rows, upload
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
-TIMEOUT = {"CHITRAM_SCANNER_TIMEOUT": "60"}
+TIMEOUT = {"CHITRAM_SCANNER_TIMEOUT": "7"}
 
 
 async def test_what_the_scanner_finds_is_refused_and_leaves_nothing(serve, clamd, storage, database):  # noqa: F811

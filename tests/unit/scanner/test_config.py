@@ -5,6 +5,7 @@ import pytest
 from infrastructure import env
 from infrastructure.scanner.config import OnError, ScannerConfig
 from infrastructure.scanner.open import open_scanner
+from services.write.http.budget import BUDGET
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,13 @@ def test_anything_else_stops_the_start_and_names_the_variable(address):
     """Nobody believes to be protected who is not."""
     with pytest.raises(env.ConfigError, match="CHITRAM_SCANNER"):
         env.read(ScannerConfig, {"CHITRAM_SCANNER": address})
+
+
+def test_a_verdict_may_not_take_longer_than_an_upload():
+    """What was configured for a scanner that hangs can then still be done."""
+    assert env.read(ScannerConfig, {}).timeout < BUDGET
+    with pytest.raises(env.ConfigError, match="CHITRAM_SCANNER_TIMEOUT"):
+        env.read(ScannerConfig, {"CHITRAM_SCANNER_TIMEOUT": str(BUDGET)})
 
 
 async def test_without_an_address_there_is_no_scanner():
