@@ -50,11 +50,10 @@ class Fence:
 
         Gives all the variants, or `only` those of these names. Waits for its turn as long as it takes; work that is
         not `urgent` gives way to work that is. A picture that ends its child, or takes too much of anything, is
-        tried once more. Raises `Undecodable`.
+        tried once more, when nothing urgent waits. Raises `Undecodable`.
         """
         job = Job(b"", content_type, frames, tuple(variants), self._config.avif, tuple(only))
-        async with self._admission.admit(pixels, urgent=urgent):
-            reply = await self._persist(job, data)
+        reply = await self._persist(job, data, pixels, urgent)
         if isinstance(reply, Rendered):
             return reply
         if isinstance(reply, Refusal):
@@ -62,12 +61,13 @@ class Fence:
             raise Undecodable("INVALID_IMAGE", "The file is damaged and can't be shown.")
         raise Undecodable("RENDER_FAILED", "The picture takes too much time or memory to be shown.")
 
-    async def _persist(self, job: Job, data: bytes) -> Rendered | Refusal | None:
+    async def _persist(self, job: Job, data: bytes, pixels: int, urgent: bool) -> Rendered | Refusal | None:
         """A child's answer, None when the picture was the end of two."""
         guilt = 0
         for _ in range(_MAX_CHILDREN):
             try:
-                return await self._attempt(job, data)
+                async with self._admission.admit(pixels, urgent=urgent and not guilt):
+                    return await self._attempt(job, data)
             except LostError as error:
                 log.warning("a process that renders was lost: %s", error)
                 guilt += not isinstance(error, KilledError)

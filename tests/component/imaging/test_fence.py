@@ -225,6 +225,22 @@ async def test_a_second_attempt(monkeypatch, tmp_path):
             await fence.render(str(tmp_path / "seen").encode(), "once", pixels=1)
 
 
+async def test_a_second_attempt_waits_for_those_who_have_had_none(monkeypatch):
+    """A picture that hangs costs those behind it one time limit, not two."""
+    ended = []
+
+    async def refused(fence: Fence, how: str) -> None:
+        with pytest.raises(Undecodable):
+            await fence.render(b"", how, pixels=1)
+        ended.append(how)
+
+    async with fence_of_fakes(monkeypatch, seconds=0.5) as fence:
+        hanging = asyncio.create_task(refused(fence, "hang"))
+        await asyncio.sleep(0)  # it comes first
+        await asyncio.gather(hanging, refused(fence, "an ordinary refusal"))
+    assert ended == ["an ordinary refusal", "hang"]
+
+
 @pytest.mark.parametrize("words", ["import nothing_of_that_name", "pass", "print('hello')"])
 async def test_children_that_do_not_start(words, monkeypatch):
     """A fence whose children can't be started isn't opened, and says what they said."""
