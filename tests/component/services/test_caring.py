@@ -330,7 +330,7 @@ async def test_a_read_that_finds_a_bad_copy_has_it_repaired(  # noqa: PLR0917 - 
     async def is_repaired():
         assert await storage.shards[first].get(blob.key) == good
 
-    await eventually(is_repaired)
+    await eventually(is_repaired, within=60)
 
 
 async def test_what_nobody_points_to_goes(keeper, pictures, database, storage):
