@@ -16,9 +16,9 @@ async def settle(event: Event, lsn: str, *, audience: Audience, replicas: Replic
     """Returns when no read service can answer any more as if `event`, committed at `lsn`, had not happened.
 
     Each of them has applied the event, or doesn't hold a lease any more. While NATS is away no event arrives and no
-    lease is renewed: once the leases have run out, read services ask replicas only, and those only within the bound
-    of lag. It never raises, and takes a few milliseconds when all is well, else no longer than these times. A caller
-    who is cancelled leaves the event to the relay.
+    lease is renewed: once the leases have run out, read services believe a replica only as far as the primary says
+    that it is current. It never raises, and takes a few milliseconds when all is well, else no longer than these
+    times. A caller who is cancelled leaves the event to the relay.
     """
     try:
         how = await audience.tell(event, lsn)
