@@ -14,6 +14,8 @@ from infrastructure.imaging.source import Source
 
 _PICTURES = frozenset({b"av01", b"hvc1", b"hev1", b"lhv1", b"grid", b"iden", b"iovl", b"tmap"})
 _KNOWN = frozenset({b"ftyp", b"meta", b"moov", b"mdat", b"pdin"})
+_META_PARTS = frozenset({b"hdlr", b"dinf", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"grpl", b"ipro"})
+"""What describes items; whatever else is in a box of metadata is words: XML, lists of keys, anybody's own."""
 _FILM_PARTS = frozenset({b"moov", b"trak", b"mdia"})
 _TIMED = frozenset({b"mvhd", b"tkhd", b"mdhd"})
 _TELLING = frozenset({b"udes", b"altt", b"crtt", b"mdft", b"uuid"})
@@ -50,7 +52,7 @@ def _walk(source: Source, top: list[Box], metas: list[Meta]) -> Iterator[Patch]:
     for box in top:
         if box.kind == b"meta":
             metas.append(read_meta(source, box))
-            yield from _blank_properties(source, box)
+            yield from _blank_words(source, box)
         elif box.kind == b"moov":
             yield from _walk_film(source, box, metas)
         elif box.kind not in _KNOWN:
@@ -83,13 +85,17 @@ def _walk_film(source: Source, box: Box, metas: list[Meta]) -> Iterator[Patch]:
             yield from _walk_film(source, part, metas)
         elif part.kind == b"meta":
             metas.append(read_meta(source, part))
+            yield from _blank_words(source, part)
         elif part.kind in _TIMED:
             yield Patch(part.body + 4, bytes(16 if source.number(part.body, 1) else 8))
         elif part.kind in (b"udta", b"uuid"):
             yield from _free(part)
 
 
-def _blank_properties(source: Source, box: Box) -> Iterator[Patch]:
+def _blank_words(source: Source, box: Box) -> Iterator[Patch]:
+    for part in boxes(source, box.body + 4, box.end):
+        if part.kind not in _META_PARTS:
+            yield from _free(part)
     parts = inside(source, box, skip=4)
     holders = inside(source, parts[b"iprp"]) if b"iprp" in parts else {}
     if b"ipco" in holders:

@@ -408,6 +408,20 @@ def test_avif_item_that_claims_to_be_the_file():
     assert decoded(stripped(told, "image/avif")) == decoded(data)
 
 
+@pytest.mark.parametrize("kind", [b"xml ", b"bxml", b"uuid", b"ilst", b"keys", b"free"])
+def test_avif_words_beside_the_items(kind):
+    """Whatever stands in the box of metadata and describes no item is blanked."""
+    data, words = files.saved("AVIF"), b"somebody's own words"
+    box = struct.pack(">I4s", 8 + len(words), kind) + words
+    at, picture = data.index(b"meta") - 4, data.index(b"mdat") + 4
+    end = at + int.from_bytes(data[at : at + 4], "big")
+    moved = data[at + 4 : end].replace(struct.pack(">I", picture), struct.pack(">I", picture + len(box)))
+    told = data[:at] + struct.pack(">I", end - at + len(box)) + moved + box + data[end:]
+    clean = stripped(told, "image/avif")
+    assert words not in clean
+    assert decoded(clean) == decoded(told) == decoded(data)
+
+
 def test_avif_items_in_a_box_that_is_missing():
     """An item in a data box that isn't there is an error."""
     known = {row.file: row for row in corpus.rows("ready")}
