@@ -111,6 +111,10 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     place: dict[str, float] = {}
     link_epoch: int = 0
 
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its time is over: then it is gone for everybody, deleted yet or not."""
+        return self.expires_at is not None and self.expires_at <= now
+
 
 class ThumbnailView(msgspec.Struct, frozen=True):
     """Where one variant is and how large it is, in pixels."""

@@ -1,5 +1,6 @@
 """What a list of images is asked for, between whoever asks and the rows."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -9,7 +10,7 @@ from contracts.images import Status, Visibility
 
 class Wanted(msgspec.Struct, frozen=True):
     """Which images a list has: of these visibilities, with all the tags and, where it is said, of an owner, a type, a
-    status.
+    status, and not expired at a time.
     """
 
     visibilities: frozenset[Visibility] = frozenset({Visibility.PUBLIC})
@@ -17,3 +18,4 @@ class Wanted(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     content_type: str | None = None
     status: Status | None = None
+    living_at: datetime | None = None

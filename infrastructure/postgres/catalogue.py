@@ -85,6 +85,9 @@ def page_statement(limit: int, after: Place | None, wanted: Wanted) -> tuple[str
     if wanted.content_type is not None:
         arguments.append(wanted.content_type)
         conditions.append(f"images.content_type = ${len(arguments)}")
+    if wanted.living_at is not None:
+        arguments.append(wanted.living_at)
+        conditions.append(f"(images.expires_at IS NULL OR images.expires_at > ${len(arguments)})")
     where = " AND ".join(conditions)
     return f"{SELECT_IMAGES} WHERE {where} ORDER BY images.created_at DESC, images.id DESC LIMIT $1", arguments
 

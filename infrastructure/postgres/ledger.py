@@ -262,6 +262,15 @@ class Ledger:
 
         return (await self._primary.transact(work))[0]
 
+    async def select_expired(self, now: datetime, limit: int) -> tuple[UUID, ...]:
+        """Images whose time was over at `now` and that are not deleted, the longest gone first."""
+        rows = await self._primary.fetch(
+            "SELECT id FROM images WHERE expires_at <= $1 AND deleted_at IS NULL ORDER BY expires_at LIMIT $2",
+            now,
+            limit,
+        )
+        return tuple(row[0] for row in rows)
+
     async def progress_of(self, blob_id: UUID) -> Progress | None:
         """How far a blob's rendering is, needed or not; None when it is not on record any more."""
         async with self._primary.borrow() as connection:

@@ -104,6 +104,7 @@ def _read_routes() -> list[HTTPRouteHandler]:
         explain=_unbound,
         draw_placeholder=_unbound,
         max_age=0,
+        clock=_unbound,
         dependencies=(),
     )
 
@@ -117,6 +118,7 @@ def _write_routes() -> list[HTTPRouteHandler]:
         change=_unbound,
         delete=_unbound,
         max_file_size=0,
+        clock=_unbound,
         accounts=AccountCases(*(_unbound for _ in AccountCases.__struct_fields__)),
         keys=KeyCases(*(_unbound for _ in KeyCases.__struct_fields__)),
         links=LinkCases(_unbound, _unbound),

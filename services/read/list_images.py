@@ -4,6 +4,7 @@ A page of the replica is completed by what the overlay holds, when the replica h
 hold and, with a token, everything that the caller may expect. Else the primary is asked, which needs no completing.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -43,8 +44,10 @@ class Asked(msgspec.Struct, frozen=True):
     status: Status | None = None
 
 
-def wanted_by(asked: Asked, principal: Principal) -> Wanted:
-    """The images of a list that a caller may see: public ones, all of his own and, of whoever he asks for, an admin's.
+def wanted_by(asked: Asked, principal: Principal, now: datetime | None = None) -> Wanted:
+    """The images of a list that a caller may see and that live still.
+
+    These are public ones, all of his own and, of whoever he asks for, an admin's.
 
     An admin who asks for nobody's and for no visibility gets the public list, like everybody. Raises `Unauthorized`
     to an anonymous caller who asks for his own.
@@ -53,7 +56,7 @@ def wanted_by(asked: Asked, principal: Principal) -> Wanted:
     owner_id = owner if isinstance(owner, UUID) else None
     is_his = principal.is_user(owner_id) or (principal.is_admin and (owner_id, asked.visibility) != (None, None))
     shown = visibilities(asked.visibility, all_of_them=is_his)
-    return Wanted(shown, owner_id, asked.tags, asked.content_type, asked.status)
+    return Wanted(shown, owner_id, asked.tags, asked.content_type, asked.status, now)
 
 
 def belongs(image: Image, wanted: Wanted) -> bool:
@@ -61,6 +64,7 @@ def belongs(image: Image, wanted: Wanted) -> bool:
     return (
         image.visibility in wanted.visibilities
         and image.deleted_at is None
+        and not (wanted.living_at is not None and image.is_expired(wanted.living_at))
         and wanted.owner_id in {None, image.owner_id}
         and set(wanted.tags) <= set(image.tags)
         and wanted.content_type in {None, image.blob.content_type}
@@ -73,7 +77,7 @@ async def list_images(asked: Asked, asking: Asking, *, sources: Sources) -> Imag
 
     Raises `Unauthorized`, `Unavailable`.
     """
-    wanted = wanted_by(asked, asking.principal)
+    wanted = wanted_by(asked, asking.principal, sources.clock())
     if not wanted.visibilities:
         return ImagePage((), None)
     request = Request(asked.limit, asked.after, wanted, asking.token)

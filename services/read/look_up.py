@@ -28,7 +28,7 @@ from services.read.decide import Question, Route, decide, demand
 from services.read.flights import Flights
 from services.read.memory import Memory, Remembered, prepare
 from services.read.overlay import Overlay
-from services.read.ports import Catalogue, Lease, SharedCache
+from services.read.ports import Catalogue, Clock, Lease, SharedCache
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Image).decode
@@ -42,7 +42,9 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """Everything that knows images; `ttl` is how many seconds the shared cache keeps one."""
+    """Everything that knows images; `ttl` is how many seconds the shared cache keeps one,
+    `clock` is what images expire by.
+    """
 
     memory: Memory
     overlay: Overlay[UUID, Remembered]
@@ -50,13 +52,14 @@ class Sources(msgspec.Struct, frozen=True):
     base: Base
     lease: Lease
     ttl: float
+    clock: Clock
     flights: Flights[Seen] = msgspec.field(default_factory=Flights)
 
 
 async def look_up(image_id: str, asking: Asking, *, sources: Sources, opens: Opens) -> Remembered:
     """The image under this id, with its answer ready, not older than the change that the caller's token stands for.
 
-    Raises `ImageNotFound` for what is not there, what is deleted, what the caller may not see and what is no
+    Raises `ImageNotFound` for what is not there, what is deleted or expired, what the caller may not see and what is no
     id at all: they look alike. Raises `Unavailable` when nobody who could answer is there.
     """
     token = asking.token
@@ -65,7 +68,8 @@ async def look_up(image_id: str, asking: Asking, *, sources: Sources, opens: Ope
     if found is None or (token is not None and not _is_after(found, token)):
         found = await _find(_parse(image_id), token, sources)
     image = found.image
-    if image.deleted_at is not None or not may_see(image, asking.principal, asking.link, opens=opens):
+    is_gone = image.deleted_at is not None or image.is_expired(sources.clock())
+    if is_gone or not may_see(image, asking.principal, asking.link, opens=opens):
         if is_remembered:
             await _search_in_vain(image.id, sources)
         raise ImageNotFound

@@ -105,7 +105,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         nats, lease = await rooms.enter_async_context(_attached(follower, shards.hear, base))
         await rooms.enter_async_context(background(damage.run(Publisher(nats).hint)))
 
-        sources = Sources(memory, overlay, shared, base, lease, config.cache_ttl)
+        sources = Sources(memory, overlay, shared, base, lease, config.cache_ttl, utc_now)
         keyrings = Keyring(replica), Keyring(primary)
         identify = await rooms.enter_async_context(
             _identifying(CredentialSources(recents[1], *keyrings, base, lease), primary)
@@ -120,6 +120,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 explain=partial(explain, sources=sources),
                 draw_placeholder=placeholder_png,
                 max_age=config.max_age,
+                clock=utc_now,
                 dependencies=_dependencies(replica, base, shared, nats, lease),
                 storage=storage,
             )

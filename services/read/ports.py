@@ -3,7 +3,7 @@
 Positions are numbers of bytes in the primary's log, as `contracts.consistency` has them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -11,6 +11,8 @@ from uuid import UUID
 from contracts.accounts import Credential, StatsView, User
 from contracts.images import Image
 from contracts.lists import Wanted
+
+Clock = Callable[[], datetime]
 
 Place = tuple[datetime, UUID]
 """A place in a list, newest first: after the image with this time of creation and this id."""

@@ -153,6 +153,8 @@ def _of_image(image: Image, now: datetime) -> list[str]:
     if image.deleted_at is not None:
         waiting = now - image.deleted_at
         return [f"It was deleted {_ago(waiting)} ago and is not erased yet."] if waiting > LATE else []
+    if image.expires_at is not None and now - image.expires_at > LATE:
+        return [f"Its time has been over for {_ago(now - image.expires_at)} and it is not deleted yet."]
     if image.status is Status.PROCESSING and now - image.created_at > LATE:
         return [f"It has been processed for {_ago(now - image.created_at)}."]
     if image.failure:

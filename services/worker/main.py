@@ -60,6 +60,7 @@ from services.worker.config import WorkerConfig
 from services.worker.derive import OneAtATime, derive, give_up
 from services.worker.discard import keep_discarding
 from services.worker.erase import erase, leave_behind
+from services.worker.expire import keep_expiring
 from services.worker.forget_keys import keep_forgetting_keys
 from services.worker.pace import Pace
 from services.worker.ports import OutboxRow, Publish, Render
@@ -175,6 +176,7 @@ class Work:
             audit=AuditLog(primary),
             clock=utc_now,
         )
+        yield background(keep_expiring(expirations=self._ledger, clock=utc_now))
         yield background(people(timedelta(seconds=config.keep_audit)))
         yield background(self._care.keep_scrubbing())
         yield background(self._care.keep_sweeping())

@@ -1,5 +1,6 @@
 """Changing what is said about an image, and who may see it."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -8,8 +9,8 @@ from msgspec import UNSET, UnsetType
 from contracts.images import Image, Visibility
 from contracts.principals import Principal, Scope
 from services.shared.principals import require_scope
-from services.write.ownership import require_right_to_change, require_right_to_hide
-from services.write.ports import Committed, Ledger, Settle, Stored
+from services.write.ownership import require_living, require_right_to_change, require_right_to_hide
+from services.write.ports import Clock, Committed, Ledger, Settle, Stored
 from services.write.versions import require_version
 
 
@@ -20,6 +21,7 @@ class Change(msgspec.Struct, frozen=True):
     description: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
+    expires_at: datetime | UnsetType | None = UNSET
 
 
 async def change(
@@ -31,16 +33,18 @@ async def change(
     versions: frozenset[int] | None,
     ledger: Ledger,
     settle: Settle,
+    clock: Clock,
 ) -> Committed:
     """Applies a change if the caller may make it and, where `versions` is given, the image still has one of them.
 
-    When an image may be seen by fewer people from now on, it returns when no read service shows it to others any more;
-    links from before it became private don't open it. Raises `ImageNotFound`, `Forbidden`, `VersionConflict`,
-    `InvalidField`.
+    When an image may be seen by fewer people from now on, or not for ever, it returns when no read service shows it as
+    it was any more; links from before it became private don't open it. Raises `ImageNotFound`, `Forbidden`,
+    `VersionConflict`, `InvalidField`.
     """
     require_scope(principal, Scope.WRITE)
 
     def decide(stored: Stored) -> Image:
+        require_living(stored, clock())
         require_right_to_change(stored, principal, token)
         require_version(stored, versions)
         changed: Image = msgspec.structs.replace(stored.image, **_set_fields(wanted))
@@ -50,7 +54,7 @@ async def change(
         return changed
 
     committed = await ledger.update(image_id, decide, by=principal)
-    if wanted.visibility not in (UNSET, Visibility.PUBLIC):
+    if wanted.visibility not in (UNSET, Visibility.PUBLIC) or wanted.expires_at not in (UNSET, None):
         await settle(committed.event, committed.lsn)
     return committed
 

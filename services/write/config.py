@@ -32,9 +32,11 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Whether callers without an account may upload, how many seconds a login lasts (30 days), how many attempts to log
     in there may be in five minutes at one account and from one network, and how many accounts one network may make
     in an hour. A new account may hold so many images, and so many bytes; 0 sets no limit.
+    `anonymous_expiry` is after how many seconds anonymous uploads expire that don't say it themselves; 0 is never.
     """
 
     anonymous_uploads: bool = msgspec.field(name="CHITRAM_ANONYMOUS_UPLOADS", default=True)
+    anonymous_expiry: Natural = msgspec.field(name="CHITRAM_ANONYMOUS_EXPIRY", default=0)
     session_seconds: Positive = msgspec.field(name="CHITRAM_SESSION_SECONDS", default=30 * 86_400)
     logins: Positive = msgspec.field(name="CHITRAM_LOGINS", default=10)
     network_logins: Positive = msgspec.field(name="CHITRAM_NETWORK_LOGINS", default=100)

@@ -6,8 +6,8 @@ from contracts.principals import Principal, Scope
 from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.shared.principals import require_scope
-from services.write.ownership import require_right_to_change
-from services.write.ports import Committed, Ledger, Settle, Stored
+from services.write.ownership import require_living, require_right_to_change
+from services.write.ports import Clock, Committed, Ledger, Settle, Stored
 from services.write.versions import require_version
 
 
@@ -19,6 +19,7 @@ async def delete(
     versions: frozenset[int] | None,
     ledger: Ledger,
     settle: Settle,
+    clock: Clock,
 ) -> Committed:
     """Deletes an image if the caller may and, where `versions` is given, it still has one of them.
 
@@ -30,6 +31,7 @@ async def delete(
     require_scope(principal, Scope.WRITE)
 
     def decide(stored: Stored) -> None:
+        require_living(stored, clock())
         require_right_to_change(stored, principal, token)
         require_version(stored, versions)
 

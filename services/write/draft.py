@@ -9,7 +9,7 @@ from contracts.images import Visibility
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller sent. `file` is the spooled body, `sha256` its hexadecimal digest; everything else is the
-    caller's word. `file` is closed by whoever received it.
+    caller's word, `expires_in` in seconds. `file` is closed by whoever received it.
     """
 
     file: BinaryIO
@@ -19,3 +19,4 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     visibility: Visibility = Visibility.PUBLIC
     keep_metadata: bool = False
+    expires_in: int | None = None

@@ -34,8 +34,16 @@ class Once(msgspec.Struct, frozen=True):
 
 def keyed(secret: str, principal: Principal, draft: Draft) -> Keyed:
     """An upload under the key `secret`, which is its caller's: the same key of another caller is another one."""
-    asked = (draft.sha256, draft.filename, draft.description, draft.tags, draft.visibility, draft.keep_metadata)
-    return Keyed(key=_digest(principal.key, secret), request=_digest(*asked), secret=secret.encode())
+    asked = _digest(
+        draft.sha256,
+        draft.filename,
+        draft.description,
+        draft.tags,
+        draft.visibility,
+        draft.keep_metadata,
+        draft.expires_in,
+    )
+    return Keyed(key=_digest(principal.key, secret), request=asked, secret=secret.encode())
 
 
 def delete_token(upload: Keyed, salt: bytes) -> str:

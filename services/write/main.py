@@ -125,10 +125,12 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     clock=utc_now,
                     new_id=uuid_utils.compat.uuid7,
                     new_token=new_delete_token,
+                    anonymous_expiry=people.anonymous_expiry,
                 ),
-                change=partial(change, ledger=ledger, settle=settling),
-                delete=partial(delete, ledger=ledger, settle=settling),
+                change=partial(change, ledger=ledger, settle=settling, clock=utc_now),
+                delete=partial(delete, ledger=ledger, settle=settling, clock=utc_now),
                 max_file_size=config.max_file_size,
+                clock=utc_now,
                 accounts=_account_cases(people, primary, credentials, passwords, limiter, settling),
                 keys=_key_cases(credentials, settling),
                 links=_link_cases(ledger, settling),
@@ -216,7 +218,7 @@ def _link_cases(ledger: Ledger, settling: Settle) -> LinkCases:
     links = Links(SigningKeys(env.read(SecretsConfig), PURPOSE))
     return LinkCases(
         make_link=partial(make_link, ledger=ledger, sign=links.make, clock=utc_now),
-        revoke_links=partial(revoke_links, ledger=ledger, settle=settling),
+        revoke_links=partial(revoke_links, ledger=ledger, settle=settling, clock=utc_now),
     )
 
 

@@ -9,7 +9,7 @@ from contracts.audit import Deed
 from contracts.images import image_path
 from contracts.principals import Principal, Scope
 from services.shared.principals import require_scope
-from services.write.ownership import require_right_to_change
+from services.write.ownership import require_living, require_right_to_change
 from services.write.ports import Clock, Ledger, Sign, Stored
 
 
@@ -39,6 +39,7 @@ async def make_link(
     path, end, epochs = f"{image_path(image_id)}{part}", (clock() + life).replace(microsecond=0), []
 
     def decide(stored: Stored) -> Deed:
+        require_living(stored, clock())
         require_right_to_change(stored, principal, token)
         epochs.append(stored.image.link_epoch)
         details = {"path": path, "expires_at": end}

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from datetime import datetime
 from uuid import UUID
 
 from contracts.errors import DeleteTokenRequired, ImageNotFound, InvalidDeleteToken, InvalidField, Unauthorized
@@ -31,6 +32,12 @@ def require_right_to_hide(visibility: Visibility, owner_id: UUID | None) -> None
             "The visibility of an anonymous image is “public” or “unlisted”; “private” needs an account.",
             field="visibility",
         )
+
+
+def require_living(stored: Stored, now: datetime) -> None:
+    """Passes unless the image's time is over. Raises `ImageNotFound`: nobody can bring it back."""
+    if stored.image.is_expired(now):
+        raise ImageNotFound
 
 
 def require_right_to_change(stored: Stored, principal: Principal, token: str | None) -> None:

@@ -1,6 +1,6 @@
 """Taking a picture in."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -44,6 +44,7 @@ async def upload(
     clock: Clock,
     new_id: NewId,
     new_token: NewToken,
+    anonymous_expiry: int = 0,
 ) -> Uploaded:
     """Draft -> probed, cleaned -> counted, scanned -> ledger there -> copies on the shards -> row and event committed.
 
@@ -52,6 +53,7 @@ async def upload(
     beforehand so that retries during its outage don't leave copies each time. Bytes that are there already are stored
     all the same and given up with the commit: a caller can't see, or measure, that somebody has them.
 
+    Without a word of its own an anonymous upload expires after `anonymous_expiry` seconds; 0 is never.
     An upload that was committed under the same key is answered again; `IdempotencyKeyReused` when it was another one.
     """
     require_right_to_hide(draft.visibility, principal.user_id)
@@ -67,7 +69,9 @@ async def upload(
     await failpoint("upload.before_put")
     placement = await objects.put(blob.key, draft.file, blob.content_type)
     stored = msgspec.structs.replace(blob, placement=placement)
-    image = _image(draft, intake, stored, principal, image_id=new_id(), now=clock())
+    now = clock()
+    end = _end(draft, principal, anonymous_expiry, now)
+    image = _image(draft, intake, stored, principal, image_id=new_id(), now=now, end=end)
     token, once = _proofs(principal, keyed, new_token)
     await failpoint("upload.before_insert")
     committed = await ledger.insert(
@@ -128,7 +132,21 @@ def _blob(intake: Intake, blob_id: UUID) -> Blob:
     )
 
 
-def _image(draft: Draft, intake: Intake, blob: Blob, principal: Principal, *, image_id: UUID, now: datetime) -> Image:
+def _end(draft: Draft, principal: Principal, anonymous_expiry: int, now: datetime) -> datetime | None:
+    seconds = draft.expires_in or (anonymous_expiry if principal.user_id is None else 0)
+    return now + timedelta(seconds=seconds) if seconds else None
+
+
+def _image(
+    draft: Draft,
+    intake: Intake,
+    blob: Blob,
+    principal: Principal,
+    *,
+    image_id: UUID,
+    now: datetime,
+    end: datetime | None,
+) -> Image:
     """Where the camera was is kept for an owner; of an anonymous upload nobody is, so it is forgotten."""
     return Image(
         id=image_id,
@@ -141,6 +159,7 @@ def _image(draft: Draft, intake: Intake, blob: Blob, principal: Principal, *, im
         owner_id=principal.user_id,
         description=draft.description,
         tags=draft.tags,
+        expires_at=end,
         metadata=intake.camera,
         metadata_stripped=intake.metadata_stripped,
         place=intake.place if principal.user_id else {},

@@ -5,6 +5,7 @@ characters are dropped: PostgreSQL can't store NUL, and no name needs the others
 """
 
 import unicodedata
+from datetime import UTC, datetime, timedelta
 
 from contracts.errors import InvalidField
 
@@ -14,6 +15,9 @@ MAX_TAGS = 50
 MAX_TAG = 64
 MAX_KEY_NAME = 100
 """Limits in characters, and for tags in number: ample for people, a bound for everyone else."""
+
+LONGEST_LIFE = timedelta(days=3650)
+"""Of an image that has an end at all."""
 
 UNNAMED = "unnamed"
 
@@ -47,6 +51,26 @@ def key_name(text: str) -> str:
     if not name:
         raise InvalidField("An API key needs a name.", field="name")
     return name
+
+
+def expires_in(text: str) -> int | None:
+    """Seconds that an image is to live; None where nothing is said. Raises `InvalidField`."""
+    text = text.strip()
+    if not text:
+        return None
+    most = int(LONGEST_LIFE.total_seconds())
+    if not (text.isascii() and text.isdecimal() and len(text) < 12 and 1 <= int(text) <= most):
+        raise InvalidField("An image lives at least a second and at most ten years.", field="expires_in", limit=most)
+    return int(text)
+
+
+def expires_at(time: datetime | None, now: datetime) -> datetime | None:
+    """The end of an image's life, in UTC. Raises `InvalidField` when it is not in the next ten years."""
+    if time is None:
+        return None
+    if time.tzinfo is None or not now < time <= now + LONGEST_LIFE:
+        raise InvalidField("An image ends at a time in the next ten years, with its offset.", field="expires_at")
+    return time.astimezone(UTC)
 
 
 def _plain(text: str, keep: str = "") -> str:

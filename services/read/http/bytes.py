@@ -6,6 +6,7 @@ Ranges are nginx's business. Only the placeholder for a thumbnail that is still 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request
@@ -21,6 +22,7 @@ from services.read.http.asking import who_asks
 from services.read.http.conditions import http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.images import LookUp
+from services.read.ports import Clock
 from services.shared.answers import Answer, Headers
 from services.shared.principals import ANYONE, Identify
 
@@ -58,16 +60,18 @@ Download = Annotated[bool, QueryParameter(required=False, description="1 to get 
 
 
 def bytes_routes(
-    identify: Identify, look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: int
+    identify: Identify, look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: int, clock: Clock
 ) -> list[HTTPRouteHandler]:
-    """The routes, bound to their use cases. `max_age` is how many seconds browsers may keep public bytes."""
+    """The routes, bound to their use cases. `max_age` is how many seconds browsers may keep public bytes, and
+    `clock` tells how long they live.
+    """
 
     async def image_of(request: Request[Any, Any, Any], image_id: str) -> Image:
         return (await look_up(image_id, await who_asks(request, identify))).image
 
     def send(request: Request[Any, Any, Any], image: Image, part: Part, download: bool) -> Answer:
         tags = _tags(image, part)
-        keep = b"private, no-store" if image.visibility is Visibility.PRIVATE else b"public, max-age=%d" % max_age
+        keep = _kept(image, max_age, clock())
         require_match(request.headers, part.tag, image.created_at)
         if unchanged(request.headers, part.tag, image.created_at):
             return Answer(304, [*tags, (b"cache-control", keep)])
@@ -122,6 +126,15 @@ def bytes_routes(
         return await send_thumbnail(request, image_id, DEFAULT_VARIANT, download=download)
 
     return [get_file, get_variant, get_thumbnail]
+
+
+def _kept(image: Image, max_age: int, now: datetime) -> bytes:
+    """Who may keep the bytes, and for how many seconds: never longer than the image lives."""
+    if image.visibility is Visibility.PRIVATE:
+        return b"private, no-store"
+    if image.expires_at is not None:
+        max_age = max(0, min(max_age, int((image.expires_at - now).total_seconds())))
+    return b"public, max-age=%d" % max_age
 
 
 def _tags(image: Image, part: Part) -> Headers:

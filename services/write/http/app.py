@@ -9,6 +9,7 @@ from services.write.http.accounts import AccountCases, account_routes
 from services.write.http.images import Admit, ChangeCase, DeleteCase, UploadCase, image_routes
 from services.write.http.keys import KeyCases, key_routes
 from services.write.http.links import LinkCases, link_routes
+from services.write.ports import Clock
 
 
 def routes(
@@ -20,6 +21,7 @@ def routes(
     change: ChangeCase,
     delete: DeleteCase,
     max_file_size: int,
+    clock: Clock,
     accounts: AccountCases,
     keys: KeyCases,
     links: LinkCases,
@@ -36,6 +38,7 @@ def routes(
             change=change,
             delete_image=delete,
             max_file_size=max_file_size,
+            clock=clock,
         ),
         *account_routes(identify, accounts),
         *key_routes(identify, keys),

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Operation, Schema
@@ -32,21 +33,23 @@ class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str | UnsetType | None = UNSET
     tags: list[str] | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
+    expires_at: datetime | UnsetType | None = UNSET
 
 
-def read_change(body: bytes) -> Change:
+def read_change(body: bytes, now: datetime) -> Change:
     """The change in a JSON body.
 
     Raises `InvalidRequest` when it is no JSON, `InvalidField` when a value can't be taken.
     """
     asked = read_json(body, ChangeBody)
     if asked == ChangeBody():
-        raise InvalidField("The body names nothing to change: send filename, description, tags or visibility.")
+        raise InvalidField("The body names nothing to change: send filename, description, tags, …")
     return Change(
         filename=UNSET if asked.filename is UNSET else words.filename(asked.filename),
         description=UNSET if asked.description is UNSET else words.description(asked.description),
         tags=UNSET if asked.tags is UNSET else words.tags(asked.tags),
         visibility=asked.visibility,
+        expires_at=UNSET if asked.expires_at is UNSET else words.expires_at(asked.expires_at, now),
     )
 
 
@@ -94,6 +97,12 @@ UPLOAD_FORM = Schema(
             default=False,
             description="true to store the file as it is; else EXIF, XMP, comments and the like are taken out",
         ),
+        "expires_in": Schema(
+            type=OpenAPIType.INTEGER,
+            minimum=1,
+            maximum=int(words.LONGEST_LIFE.total_seconds()),
+            description="Seconds after which it is gone",
+        ),
     },
 )
 
@@ -106,6 +115,11 @@ ChangeOperation = json_operation(
         max_items=words.MAX_TAGS,
     ),
     visibility=Schema(type=OpenAPIType.STRING, enum=[*Visibility]),
+    expires_at=Schema(
+        type=[OpenAPIType.STRING, OpenAPIType.NULL],
+        format=OpenAPIFormat.DATE_TIME,
+        description="When it is gone: a time in the next ten years, or null for never",
+    ),
 )
 
 

@@ -129,6 +129,7 @@ class _Form:
             tags=words.tags([self._fields.get("tags", "")]),
             visibility=_visibility(self._fields.get("visibility", "")),
             keep_metadata=_is_true(self._fields.get("keep_metadata", ""), "keep_metadata"),
+            expires_in=words.expires_in(self._fields.get("expires_in", "")),
         )
 
     def _begin(self, segment: MultipartSegment) -> None:

@@ -30,7 +30,7 @@ from services.write.http.bodies import (
 from services.write.http.budget import budget
 from services.write.http.forms import declared_size, receive_draft
 from services.write.idempotency import Keyed, keyed
-from services.write.ports import Committed
+from services.write.ports import Clock, Committed
 from services.write.upload import Uploaded
 
 Admit = Callable[[Principal], Awaitable[None]]
@@ -77,6 +77,7 @@ def image_routes(
     change: ChangeCase,
     delete_image: DeleteCase,
     max_file_size: int,
+    clock: Clock,
 ) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases. `max_file_size` is in bytes."""
 
@@ -110,7 +111,7 @@ def image_routes(
         request: Request[Any, Any, Any], image_id: FromPath[str], token: DeleteToken = None, if_match: IfMatch = None
     ) -> Answer:
         principal = await identify(request)
-        wanted: Change = read_change(await request.body())
+        wanted: Change = read_change(await request.body(), clock())
         known, versions = known_image(image_id), read_versions(if_match)
         async with budget():
             changed = await change(known, wanted, principal, token=token, versions=versions)

@@ -125,6 +125,7 @@ EVENT = SimpleNamespace(type="image.uploaded.v1", created_at=LONG_AGO, published
 CASES = {
     "processed for 4 min": (lambda: replace(image(), status=Status.PROCESSING, created_at=LONG_AGO), {}),
     "deleted 4 min ago": (lambda: replace(image(), deleted_at=LONG_AGO), {}),
+    "over for 4 min": (lambda: replace(image(), expires_at=LONG_AGO), {}),
     "deleted 3 h ago": (lambda: replace(image(), deleted_at=NOW - timedelta(hours=3)), {}),
     "no thumbnails: X": (lambda: replace(image(), status=Status.FAILED, failure=Failure("X", "no")), {}),
     "waited in the outbox": (image, {"events": [EVENT]}),

@@ -122,7 +122,7 @@ def test_a_filter_that_can_not_be_meant_is_refused(text):
 def test_a_body_that_is_no_json_is_an_invalid_request(body):
     """It is told apart from JSON with the wrong values."""
     with pytest.raises(InvalidRequest) as refusal:
-        read_change(body)
+        read_change(body, NOON)
     assert refusal.type is InvalidRequest
 
 
@@ -132,12 +132,12 @@ def test_a_body_that_is_no_json_is_an_invalid_request(body):
 def test_a_change_that_can_not_be_taken_is_an_invalid_field(body):
     """Wrong types, unknown fields, nothing at all, and nesting without end."""
     with pytest.raises(InvalidField):
-        read_change(body)
+        read_change(body, NOON)
 
 
 def test_a_change_names_what_is_new_and_leaves_out_the_rest():
     """Null clears a description."""
-    change = read_change(b'{"description": null, "tags": ["b", "a", "b"]}')
+    change = read_change(b'{"description": null, "tags": ["b", "a", "b"]}', NOON)
     assert change.description is None
     assert change.tags == ("b", "a")
     assert not isinstance(change.filename, str)

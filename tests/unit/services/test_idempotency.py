@@ -200,6 +200,7 @@ def test_words_count_as_much_as_bytes():
         "tags": ("a",),
         "visibility": "unlisted",
         "keep_metadata": True,
+        "expires_in": 60,
     }
     assert changes.keys() == {field for field in Draft.__struct_fields__ if field != "file"}
     made = {

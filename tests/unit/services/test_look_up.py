@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import msgspec
@@ -93,6 +94,7 @@ class Service:
 
     def __init__(self):
         self.replica, self.primary, self.cache, self.lease = Server(), Server(), Cache(), Lease()
+        self.now = NOON
         self.memory = Memory(1 << 20, TTL, clock=time.monotonic)
         self.overlay = Overlay(1 << 20)
         self.recent = RecentImages(self.overlay, self.memory)
@@ -105,7 +107,7 @@ class Service:
             lag_bound=2.0,
             settle=self.recent.settle,
         )
-        self.sources = Sources(self.memory, self.overlay, self.cache, self.base, self.lease, TTL)
+        self.sources = Sources(self.memory, self.overlay, self.cache, self.base, self.lease, TTL, lambda: self.now)
 
     def commit(self, image, lsn):
         """A change happens on the primary."""
@@ -288,6 +290,23 @@ async def test_a_base_that_is_behind_what_was_forgotten_is_not_asked(service):
     assert await service.look_up(image) == changed
     assert await service.look_up(other) == other
     assert (service.replica.questions, service.primary.questions) == (1, 1)
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_an_image_is_gone_at_its_end_wherever_it_is_held(service, heard):
+    """In memory, in the overlay or in the base, and from that moment on."""
+    image = samples.image(expires_at=NOON + timedelta(seconds=1))
+    if heard:
+        service.hear(image, 10)
+    else:
+        service.commit(image, 10)
+        await service.replay()
+    service.now = NOON + timedelta(seconds=0.999)
+    assert await service.look_up(image) == image
+    service.now = image.expires_at
+    for _ in range(2):
+        with pytest.raises(ImageNotFound):
+            await service.look_up(image)
 
 
 async def test_detached_only_a_base_is_believed_that_has_all_that_is_committed(service):

@@ -133,11 +133,13 @@ async def test_rows_hidden_by_changes_are_made_up_for_in_few_questions(monkeypat
         (Wanted(owner_id=BOB), False),
         (Wanted(status=Status.PROCESSING), True),
         (Wanted(status=Status.READY), False),
+        (Wanted(living_at=NOON), True),
+        (Wanted(living_at=NOON + timedelta(hours=1)), False),
     ],
 )
 def test_an_image_belongs_to_a_list_by_its_filters(asked, fits):
-    """Public and not deleted, with all the tags, of the type, the owner and the status."""
-    shown = samples.image(tags=("sea", "sun"), owner_id=ANN)
+    """Public, not deleted or expired, with all the tags, of the type, the owner and the status."""
+    shown = samples.image(tags=("sea", "sun"), owner_id=ANN, expires_at=NOON + timedelta(hours=1))
     assert belongs(shown, asked) == fits
     assert not belongs(msgspec.structs.replace(shown, visibility=Visibility.UNLISTED), asked)
     assert not belongs(msgspec.structs.replace(shown, deleted_at=NOON), asked)

@@ -1,9 +1,12 @@
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import InvalidField
 from services.write import words
+from tests.unit.samples import NOON
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,43 @@ def test_tags_beyond_the_limits_are_refused(tags):
     """Too long a tag and too many tags are both refused."""
     with pytest.raises(InvalidField):
         words.tags(tags)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", None), (" ", None), ("1", 1), (" 315360000 ", 315_360_000)])
+def test_a_life_is_a_number_of_seconds(text, seconds):
+    """Nothing said is no end; ten years are the longest."""
+    assert words.expires_in(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon", "9" * 30, "315360001", "\u0663"])
+def test_a_life_that_can_not_be_is_refused(text):
+    """Of no second, of a part of one, beyond ten years, or no number."""
+    with pytest.raises(InvalidField):
+        words.expires_in(text)
+
+
+def test_an_end_is_a_time_in_the_next_ten_years():
+    """Kept in UTC, whatever its offset; none is no end."""
+    end = (NOON + timedelta(hours=1)).astimezone(timezone(timedelta(hours=5)))
+    assert words.expires_at(end, NOON) == end
+    assert words.expires_at(end, NOON).tzinfo is UTC
+    assert words.expires_at(None, NOON) is None
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        NOON,
+        (NOON + timedelta(hours=1)).replace(tzinfo=None),
+        NOON + timedelta(days=3651),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=12))),
+    ],
+)
+def test_an_end_that_can_not_be_is_refused(time):
+    """Over already, without an offset, too far off, or at the edge of what a time can be."""
+    with pytest.raises(InvalidField):
+        words.expires_at(time, NOON)
 
 
 @given(st.text(max_size=200))
