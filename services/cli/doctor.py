@@ -20,6 +20,7 @@ from contracts.errors import Unavailable
 from contracts.images import Image
 from infrastructure import env
 from infrastructure.nats.holders import Holders
+from infrastructure.postgres.config import ReplicaConfig
 from infrastructure.postgres.dossier import Record, ReplicaView, select_record, select_views
 from infrastructure.postgres.primary import Primary
 from infrastructure.postgres.quarantine import Quarantine, Quarantined
@@ -74,7 +75,7 @@ async def _diagnose(image_id: UUID, environment: Environment, *, verify: bool) -
         shelf = Quarantine(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         given_up = await shelf.select(subject_id=image_id)
         replicas, copies, readers, cache = await asyncio.gather(
-            select_views(_replicas(environment), image_id, record.lsn),
+            select_views(env.read(ReplicaConfig, environment).replicas, image_id, record.lsn),
             _copies(record.image, environment, primary, verify=verify),
             _readers(image_id, environment),
             _cache(image_id, environment),
@@ -107,10 +108,6 @@ def _findings(
         replicas=replicas,
         readers={name: reader.problem for name, reader in readers.items() if reader.problem},
     )
-
-
-def _replicas(environment: Environment) -> list[str]:
-    return [address for address in environment.get("CHITRAM_POSTGRES_REPLICAS", "").split(",") if address]
 
 
 async def _copies(image: Image | None, environment: Environment, primary: Primary, *, verify: bool) -> tuple[Copy, ...]:

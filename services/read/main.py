@@ -216,7 +216,7 @@ async def _attached(
             open_lease(
                 nats,
                 tail,
-                address=f"http://{process.host}:{process.port}",
+                address=process.address,
                 ready=lambda: True,  # what was missed is made good by catching up, before a lease is believed
                 hear_unsent=follower.catch_up,
             )

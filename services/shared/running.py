@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from ipaddress import ip_address
 from typing import Annotated, Any
 
 import msgspec
@@ -28,6 +30,8 @@ DRAIN = 10
 KEEP_ALIVE = 90
 """Seconds an idle connection stays open: more than nginx keeps its own (60), lest it send into a closing one."""
 
+EVERYWHERE = ("0.0.0.0", "::")
+
 
 class ProcessConfig(msgspec.Struct, frozen=True):
     """Where a process listens. After SIGTERM connections without a request stay open for `linger` seconds: for a
@@ -37,6 +41,12 @@ class ProcessConfig(msgspec.Struct, frozen=True):
     host: str = msgspec.field(name="CHITRAM_HOST", default="127.0.0.1")
     port: int = msgspec.field(name="CHITRAM_PORT", default=8000)
     linger: Annotated[float, msgspec.Meta(ge=0, lt=DRAIN)] = msgspec.field(name="CHITRAM_LINGER", default=0.0)
+
+    @property
+    def address(self) -> str:
+        """Where others find it: `http://host:port`. May block where it listens everywhere and looks up its own host."""
+        host = _own_address() if self.host in EVERYWHERE else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def run(open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
@@ -84,6 +94,16 @@ def _uvicorn_config(app: Any, config: ProcessConfig) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN,
     )
+
+
+def _own_address() -> str:
+    """The first that this host's name has beside loopback; the name when it has none."""
+    name = socket.gethostname()
+    try:
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+    except OSError:
+        return name
+    return next((address for address in found if not ip_address(address).is_loopback), name)
 
 
 def _last_words(status: int, text: str) -> int:
