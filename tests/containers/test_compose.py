@@ -1,5 +1,6 @@
 """The stack of `docker-compose.yml`, in the order in which an operator would meet it."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from tests.containers.compose import ROOT, Compose, docker
 from tests.containers.traffic import Traffic
 from tests.eventually import eventually
 from tests.pictures import jpeg
-from tests.system.load import everything_is_kept
+from tests.system.load import IMAGES, everything_is_kept
 
 OURS = {"read", "write", "worker"}
 SERVERS = ("nginx", "valkey", "nats", "seaweedfs", "postgres-replica-1", "postgres-primary")
@@ -70,22 +71,35 @@ def test_no_secret_stands_in_the_files_nor_in_an_environment(compose):
 
 
 def test_the_lines_of_the_readme_work(compose, tmp_path):
-    """Upload, look, change and delete, as they stand there."""
-    readme = (ROOT / "README.md").read_text()
-    (lines,) = re.findall(r"```sh\n(API=.*?)```", readme, re.DOTALL)
+    """Upload, look, change, delete; an account, a private image, a link and a key: as they stand there."""
+    blocks = re.findall(r"```sh\n(API=.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 2
     (tmp_path / "photo.jpg").write_bytes(jpeg(1200, 900))
-    script = lines.replace("http://127.0.0.1:8080", compose.url)
-    done = subprocess.run(
-        ("bash", "-euo", "pipefail", "-c", script),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "copy.jpg").read_bytes() == (tmp_path / "photo.jpg").read_bytes()
-    assert '"code":"IMAGE_NOT_FOUND"' in done.stdout
+    for lines in blocks:
+        (tmp_path / "copy.jpg").unlink(missing_ok=True)
+        done = subprocess.run(
+            ("bash", "-euo", "pipefail", "-c", lines.replace("http://127.0.0.1:8080", compose.url)),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (tmp_path / "copy.jpg").read_bytes() == (tmp_path / "photo.jpg").read_bytes()
+        assert done.stdout.count('"code":') == done.stdout.count('"code":"IMAGE_NOT_FOUND"') == 1, done.stdout
+
+
+async def test_the_doctor_finds_every_part_from_within_a_container(compose):
+    """Each read service at an address of its own, both replicas, and nothing wrong."""
+    image_id = uploaded(compose.url)
+
+    def is_well() -> dict:
+        return json.loads(compose("exec", "-T", "worker", "chitram", "doctor", "--json", image_id))
+
+    seen = await eventually(is_well, within=60)
+    assert len({reader["address"] for reader in seen["readers"].values()}) == 3
+    assert [replica["problem"] for replica in seen["replicas"]] == [None, None]
 
 
 def test_the_system_tests_hold_for_it(compose):
@@ -145,6 +159,11 @@ async def test_whatever_dies_comes_back_without_a_hand_on_it(compose):
             await eventually(lambda killed=killed: is_back(compose, killed), within=120)
             await goes_on(traffic)
     await eventually(lambda: everything_is_kept(compose.url, traffic.acknowledged), within=120)
+
+
+def uploaded(url: str) -> str:
+    answer = httpx.post(f"{url}{IMAGES}/upload", files={"file": ("a.jpg", jpeg(400, 300))}, timeout=30)
+    return answer.raise_for_status().json()["id"]
 
 
 def is_back(compose: Compose, container: str) -> None:
