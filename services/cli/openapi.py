@@ -16,6 +16,7 @@ from services.write.http.accounts import AccountCases
 from services.write.http.app import routes as write_routes
 from services.write.http.keys import KeyCases
 from services.write.http.links import LinkCases
+from services.write.http.sessions import SessionCases
 
 TARGET = Path("contracts/openapi.json")
 
@@ -120,6 +121,7 @@ def _write_routes() -> list[HTTPRouteHandler]:
         max_file_size=0,
         clock=_unbound,
         accounts=AccountCases(*(_unbound for _ in AccountCases.__struct_fields__)),
+        sessions=SessionCases(*(_unbound for _ in SessionCases.__struct_fields__)),
         keys=KeyCases(*(_unbound for _ in KeyCases.__struct_fields__)),
         links=LinkCases(_unbound, _unbound),
         dependencies=(),

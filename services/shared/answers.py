@@ -10,6 +10,9 @@ encode_json = msgspec.json.Encoder().encode
 
 JSON = (b"content-type", b"application/json")
 
+NO_STORE = (b"cache-control", b"no-store")
+"""For what is shown once, to one, or is true for a moment."""
+
 
 class Answer:
     """An ASGI application that sends one prepared answer.

@@ -11,7 +11,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 
 from infrastructure.telemetry import metrics
-from services.shared.answers import Answer, json_answer
+from services.shared.answers import NO_STORE, Answer, json_answer
 
 DEADLINE = 1.0
 """Seconds a dependency has to answer a check before it counts as down."""
@@ -153,4 +153,4 @@ def health_routes(
 
 def _answer(report: Report) -> Answer:
     status = 503 if report.status is Health.UNAVAILABLE else 200
-    return json_answer(status, report, [(b"cache-control", b"no-store")])
+    return json_answer(status, report, [NO_STORE])

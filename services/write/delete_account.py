@@ -11,8 +11,8 @@ from services.write.settle import settle_all
 BATCH = 50
 """Images that one transaction deletes."""
 
-PATIENCE = 10.0
-"""Seconds that deleting images may take before the rest is left to the worker."""
+PATIENCE = 5.0
+"""Seconds that deleting images may take before the rest is left to the worker; less than any change may take."""
 
 
 async def delete_account(

@@ -11,6 +11,7 @@ from functools import partial
 
 import uuid_utils.compat
 from litestar.types import ASGIApp
+from msgspec import Struct
 
 from infrastructure import env
 from infrastructure.imaging.config import ImagingLimits
@@ -27,7 +28,7 @@ from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.ledger import Ledger
-from infrastructure.postgres.primary import Primary, open_primary
+from infrastructure.postgres.primary import open_primary
 from infrastructure.postgres.replaying import Replaying
 from infrastructure.postgres.shards import ShardList
 from infrastructure.redis.client import open_client
@@ -61,6 +62,7 @@ from services.write.http.accounts import AccountCases
 from services.write.http.app import routes
 from services.write.http.keys import KeyCases
 from services.write.http.links import LinkCases
+from services.write.http.sessions import SessionCases
 from services.write.leave import leave
 from services.write.log_in import LoginLimits, log_in
 from services.write.log_out import log_out
@@ -106,6 +108,13 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         passwords = rooms.enter_context(open_hasher(env.read(PasswordConfig)))
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        departures = Departures(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+        account_rooms = _AccountRooms(
+            Accounts(primary, credentials, clock=utc_now, new_id=uuid_utils.compat.uuid7),
+            credentials,
+            passwords,
+            SharedAttempts(limiter, meanwhile=LocalAttempts(clock=time.monotonic)),
+        )
         usage = UsageLog()
         await rooms.enter_async_context(background(usage.keep_telling(credentials.touch)))
         yield observed_app(
@@ -131,7 +140,8 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 delete=partial(delete, ledger=ledger, settle=settling, clock=utc_now),
                 max_file_size=config.max_file_size,
                 clock=utc_now,
-                accounts=_account_cases(people, primary, credentials, passwords, limiter, settling),
+                accounts=_account_cases(people, account_rooms, departures, settling),
+                sessions=_session_cases(people, account_rooms, settling),
                 keys=_key_cases(credentials, settling),
                 links=_link_cases(ledger, settling),
                 dependencies=(
@@ -145,62 +155,69 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         )
 
 
-def _account_cases(  # noqa: PLR0917 - hands on what was opened
-    config: AccountsConfig,
-    primary: Primary,
-    credentials: Credentials,
-    passwords: Hasher,
-    limiter: Limiter,
-    settling: Settle,
+class _AccountRooms(Struct, frozen=True):
+    """What everything about people stands on."""
+
+    accounts: Accounts
+    credentials: Credentials
+    passwords: Hasher
+    attempts: SharedAttempts
+
+
+def _account_cases(
+    config: AccountsConfig, rooms: _AccountRooms, departures: Departures, settling: Settle
 ) -> AccountCases:
-    accounts = Accounts(primary, credentials, clock=utc_now, new_id=uuid_utils.compat.uuid7)
-    attempts = SharedAttempts(limiter, meanwhile=LocalAttempts(clock=time.monotonic))
     limits = LoginLimits(config.logins, config.network_logins)
     return AccountCases(
         register=partial(
             register,
             read_email=read_email,
-            passwords=passwords,
-            accounts=accounts,
-            attempts=attempts,
+            passwords=rooms.passwords,
+            accounts=rooms.accounts,
+            attempts=rooms.attempts,
             most_an_hour=config.registrations,
             quota=config.quota,
             clock=utc_now,
             new_id=uuid_utils.compat.uuid7,
         ),
-        log_in=partial(
-            log_in,
-            email_key=email_key,
-            passwords=passwords,
-            accounts=accounts,
-            credentials=credentials,
-            attempts=attempts,
-            limits=limits,
-            lifetime=timedelta(seconds=config.session_seconds),
-            clock=utc_now,
-            new_id=uuid_utils.compat.uuid7,
-            new_token=new_token,
-        ),
-        log_out=partial(log_out, credentials=credentials, settle=settling),
         change_password=partial(
             change_password,
-            passwords=passwords,
-            accounts=accounts,
-            attempts=attempts,
+            passwords=rooms.passwords,
+            accounts=rooms.accounts,
+            attempts=rooms.attempts,
             limits=limits,
             settle=settling,
         ),
         leave=partial(
             leave,
-            passwords=passwords,
-            accounts=accounts,
-            departures=Departures(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7),
-            attempts=attempts,
+            passwords=rooms.passwords,
+            accounts=rooms.accounts,
+            departures=departures,
+            attempts=rooms.attempts,
             limits=limits,
             settle=settling,
             clock=utc_now,
             new_id=uuid_utils.compat.uuid7,
         ),
+    )
+
+
+def _session_cases(config: AccountsConfig, rooms: _AccountRooms, settling: Settle) -> SessionCases:
+    return SessionCases(
+        log_in=partial(
+            log_in,
+            email_key=email_key,
+            passwords=rooms.passwords,
+            accounts=rooms.accounts,
+            credentials=rooms.credentials,
+            attempts=rooms.attempts,
+            limits=LoginLimits(config.logins, config.network_logins),
+            lifetime=timedelta(seconds=config.session_seconds),
+            clock=utc_now,
+            new_id=uuid_utils.compat.uuid7,
+            new_token=new_token,
+        ),
+        log_out=partial(log_out, credentials=rooms.credentials, settle=settling),
     )
 
 

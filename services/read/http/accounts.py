@@ -15,8 +15,6 @@ from services.read.http.images import PRIVATE
 from services.shared.answers import Answer, json_answer
 from services.shared.principals import BEARER, Identify
 
-READING = [HttpMethod.GET, HttpMethod.HEAD]
-
 
 class AccountCases(msgspec.Struct, frozen=True):
     """The use cases with their collaborators bound."""
@@ -28,38 +26,35 @@ class AccountCases(msgspec.Struct, frozen=True):
 
 def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases."""
+    return [
+        _shown("/api/v1/auth/me", UserView, identify, cases.show_account, summary="One's own account"),
+        _shown(
+            "/api/v1/api-keys", KeyList, identify, cases.list_keys, summary="One's own API keys, without their secrets"
+        ),
+        _shown("/api/v1/stats", StatsView, identify, cases.show_stats, summary="How much one holds, and may hold"),
+    ]
+
+
+def _shown(
+    path: str,
+    kind: type[msgspec.Struct],
+    identify: Identify,
+    show: Callable[[Principal], Awaitable[msgspec.Struct]],
+    *,
+    summary: str,
+) -> HTTPRouteHandler:
+    """A route that shows what is the caller's own."""
 
     @route(
-        "/api/v1/auth/me",
-        http_method=READING,
-        responses={200: ResponseSpec(UserView, generate_examples=False)},
+        path,
+        http_method=[HttpMethod.GET, HttpMethod.HEAD],
+        name=path,
+        responses={200: ResponseSpec(kind, generate_examples=False)},
         security=BEARER,
-        summary="One's own account",
+        summary=summary,
         tags=["accounts"],
     )
-    async def get_me(request: Request[Any, Any, Any]) -> Answer:
-        return json_answer(200, await cases.show_account(await identify(request)), [PRIVATE])
+    async def get_own(request: Request[Any, Any, Any]) -> Answer:
+        return json_answer(200, await show(await identify(request)), [PRIVATE])
 
-    @route(
-        "/api/v1/api-keys",
-        http_method=READING,
-        responses={200: ResponseSpec(KeyList, generate_examples=False)},
-        security=BEARER,
-        summary="One's own API keys, without their secrets",
-        tags=["accounts"],
-    )
-    async def get_keys(request: Request[Any, Any, Any]) -> Answer:
-        return json_answer(200, await cases.list_keys(await identify(request)), [PRIVATE])
-
-    @route(
-        "/api/v1/stats",
-        http_method=READING,
-        responses={200: ResponseSpec(StatsView, generate_examples=False)},
-        security=BEARER,
-        summary="How much one holds, and may hold",
-        tags=["accounts"],
-    )
-    async def get_stats(request: Request[Any, Any, Any]) -> Answer:
-        return json_answer(200, await cases.show_stats(await identify(request)), [PRIVATE])
-
-    return [get_me, get_keys, get_stats]
+    return get_own

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from contracts.errors import ImageNotFound
 from services.read.explain import Explanation
-from services.shared.answers import Answer, json_answer
+from services.shared.answers import NO_STORE, Answer, json_answer
 
 Explain = Callable[[UUID], Awaitable[Explanation]]
 """The use case with its collaborators bound."""
@@ -24,6 +24,6 @@ def explaining_routes(explain: Explain) -> list[HTTPRouteHandler]:
             known = UUID(image_id)
         except ValueError:
             raise ImageNotFound from None
-        return json_answer(200, await explain(known), [(b"cache-control", b"no-store")])
+        return json_answer(200, await explain(known), [NO_STORE])
 
     return [get_explanation]

@@ -1,4 +1,4 @@
-"""The routes that make, change and end accounts and sessions."""
+"""The routes that make, change and end accounts."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,33 +8,27 @@ from litestar import Request, Response, delete, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from contracts.accounts import Receipt, SessionView, User, UserView, user_view
+from contracts.accounts import Receipt, User, UserView, user_view
 from contracts.principals import Principal
-from services.shared.answers import Answer, json_answer, no_content
+from services.shared.answers import NO_STORE, Answer, json_answer, no_content
 from services.shared.consistency import token_headers
 from services.shared.principals import BEARER, Identify, require_session, unidentified
 from services.write.http.account_bodies import (
     LoginBody,
-    LoginOperation,
     PasswordBody,
     PasswordOperation,
     ProofBody,
     ProofOperation,
     RegisterOperation,
 )
+from services.write.http.budget import budget
 from services.write.http.json_bodies import read_json
-from services.write.log_in import LoggedIn
-
-NO_STORE = (b"cache-control", b"no-store")
-"""Secrets are shown once, to one."""
 
 
 class AccountCases(msgspec.Struct, frozen=True):
     """The use cases with their collaborators bound."""
 
     register: Callable[[str, str, Principal], Awaitable[tuple[User, str]]]
-    log_in: Callable[[str, str, Principal], Awaitable[LoggedIn]]
-    log_out: Callable[[Principal], Awaitable[str]]
     change_password: Callable[[str, str, Principal], Awaitable[str]]
     leave: Callable[[str, Principal], Awaitable[tuple[Receipt, str]]]
 
@@ -52,35 +46,9 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
     async def post_register(request: Request[Any, Any, Any]) -> Answer:
         principal = unidentified(request)
         asked = read_json(await request.body(), LoginBody)
-        user, lsn = await cases.register(asked.email, asked.password, principal)
+        async with budget():
+            user, lsn = await cases.register(asked.email, asked.password, principal)
         return json_answer(201, user_view(user), [NO_STORE, *token_headers(user.id, 1, lsn)])
-
-    @post(
-        "/api/v1/auth/login",
-        status_code=200,
-        operation_class=LoginOperation,
-        responses={200: ResponseSpec(SessionView, generate_examples=False, description="A token, shown this once")},
-        summary="Get a token for a password",
-        tags=["accounts"],
-    )
-    async def post_login(request: Request[Any, Any, Any]) -> Answer:
-        principal = unidentified(request)  # a token that holds no more must not keep anybody from getting another
-        asked = read_json(await request.body(), LoginBody)
-        found = await cases.log_in(asked.email, asked.password, principal)
-        session = SessionView(user_view(found.user), found.token, "bearer", found.expires_at)
-        return json_answer(200, session, [NO_STORE, *token_headers(found.user.id, 1, found.lsn)])
-
-    @post(
-        "/api/v1/auth/logout",
-        status_code=204,
-        security=BEARER,
-        summary="End the session: its token holds nowhere any more",
-        tags=["accounts"],
-    )
-    async def post_logout(request: Request[Any, Any, Any]) -> Response[None]:
-        principal = await identify(request)
-        user_id = require_session(principal)
-        return no_content(token_headers(user_id, 1, await cases.log_out(principal)))
 
     @post(
         "/api/v1/auth/password",
@@ -94,7 +62,8 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
         principal = await identify(request)
         user_id = require_session(principal)
         asked = read_json(await request.body(), PasswordBody)
-        lsn = await cases.change_password(asked.current_password, asked.new_password, principal)
+        async with budget():
+            lsn = await cases.change_password(asked.current_password, asked.new_password, principal)
         return no_content(token_headers(user_id, 1, lsn))
 
     @delete(
@@ -109,7 +78,9 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
     async def delete_me(request: Request[Any, Any, Any]) -> Answer:
         principal = await identify(request)
         user_id = require_session(principal)
-        receipt, lsn = await cases.leave(read_json(await request.body(), ProofBody).password, principal)
+        asked = read_json(await request.body(), ProofBody)
+        async with budget():
+            receipt, lsn = await cases.leave(asked.password, principal)
         return json_answer(200, receipt, [NO_STORE, *token_headers(user_id, 2, lsn)])
 
-    return [delete_me, post_register, post_login, post_logout, post_password]
+    return [delete_me, post_register, post_password]

@@ -9,6 +9,7 @@ from services.write.http.accounts import AccountCases, account_routes
 from services.write.http.images import Admit, ChangeCase, DeleteCase, UploadCase, image_routes
 from services.write.http.keys import KeyCases, key_routes
 from services.write.http.links import LinkCases, link_routes
+from services.write.http.sessions import SessionCases, session_routes
 from services.write.ports import Clock
 
 
@@ -23,6 +24,7 @@ def routes(
     max_file_size: int,
     clock: Clock,
     accounts: AccountCases,
+    sessions: SessionCases,
     keys: KeyCases,
     links: LinkCases,
     dependencies: tuple[Dependency, ...],
@@ -41,6 +43,7 @@ def routes(
             clock=clock,
         ),
         *account_routes(identify, accounts),
+        *session_routes(identify, sessions),
         *key_routes(identify, keys),
         *link_routes(identify, links),
         *health_routes("write", dependencies, storage),

@@ -13,11 +13,11 @@ from litestar.params import FromPath
 from contracts.accounts import NewKeyView, new_key_view
 from contracts.errors import NotFound
 from contracts.principals import Principal
-from services.shared.answers import Answer, json_answer, no_content
+from services.shared.answers import NO_STORE, Answer, json_answer, no_content
 from services.shared.consistency import token_headers
 from services.shared.principals import BEARER, Identify, require_session
 from services.write.http.account_bodies import KeyOperation, read_key
-from services.write.http.accounts import NO_STORE
+from services.write.http.budget import budget
 from services.write.make_key import MadeKey
 from services.write.ports import Clock
 
@@ -45,7 +45,8 @@ def key_routes(identify: Identify, cases: KeyCases) -> list[HTTPRouteHandler]:
         principal = await identify(request)
         user_id = require_session(principal)
         wish = read_key(await request.body(), cases.clock())
-        made = await cases.make_key(wish.name, wish.scopes, wish.expires_at, principal)
+        async with budget():
+            made = await cases.make_key(wish.name, wish.scopes, wish.expires_at, principal)
         return json_answer(201, new_key_view(made.key, made.secret), [NO_STORE, *token_headers(user_id, 1, made.lsn)])
 
     @delete("/api/v1/api-keys/{key_id:str}", security=BEARER, summary="Revoke an API key", tags=["accounts"])
@@ -56,6 +57,8 @@ def key_routes(identify: Identify, cases: KeyCases) -> list[HTTPRouteHandler]:
             known = UUID(key_id)
         except ValueError:
             raise NotFound from None
-        return no_content(token_headers(user_id, 1, await cases.revoke_key(known, principal)))
+        async with budget():
+            lsn = await cases.revoke_key(known, principal)
+        return no_content(token_headers(user_id, 1, lsn))
 
     return [post_key, delete_key]

@@ -13,10 +13,11 @@ from litestar.params import FromPath
 
 from contracts.errors import InvalidField
 from contracts.variants import VARIANTS
-from services.shared.answers import Answer, json_answer, no_content
+from services.shared.answers import NO_STORE, Answer, json_answer, no_content
 from services.shared.consistency import token_headers
 from services.shared.links import LONGEST
 from services.shared.principals import ANYONE, Identify
+from services.write.http.budget import budget
 from services.write.http.images import DeleteToken, known_image
 from services.write.http.json_bodies import json_operation, read_json
 from services.write.make_link import MadeLink
@@ -70,8 +71,9 @@ def link_routes(identify: Identify, cases: LinkCases) -> list[HTTPRouteHandler]:
     async def post_link(request: Request[Any, Any, Any], image_id: FromPath[str], token: DeleteToken = None) -> Answer:
         principal = await identify(request)
         part, life = _wanted(read_json(await request.body(), LinkBody))
-        made = await cases.make_link(known_image(image_id), part, life, principal, token=token)
-        return json_answer(201, LinkView(made.url, made.expires_at), [(b"cache-control", b"no-store")])
+        async with budget():
+            made = await cases.make_link(known_image(image_id), part, life, principal, token=token)
+        return json_answer(201, LinkView(made.url, made.expires_at), [NO_STORE])
 
     @delete(
         "/api/v1/images/{image_id:str}/links",
@@ -83,7 +85,8 @@ def link_routes(identify: Identify, cases: LinkCases) -> list[HTTPRouteHandler]:
         request: Request[Any, Any, Any], image_id: FromPath[str], token: DeleteToken = None
     ) -> Response[None]:
         principal = await identify(request)
-        changed = await cases.revoke_links(known_image(image_id), principal, token=token)
+        async with budget():
+            changed = await cases.revoke_links(known_image(image_id), principal, token=token)
         return no_content(token_headers(changed.image.id, changed.image.version, changed.lsn))
 
     return [post_link, delete_links]
