@@ -37,6 +37,13 @@ class Page(NamedTuple):
     as_of: int
 
 
+class Versions(NamedTuple):
+    """Versions of images, with everything that was committed before the position `as_of`."""
+
+    versions: dict[UUID, int]
+    as_of: int
+
+
 class Catalogue:
     """What can be found out about images, as of the position of whoever is asked.
 
@@ -57,10 +64,10 @@ class Catalogue:
         found = await self._reader.read(statement, *arguments)
         return Page(tuple(image_of(row) for row in found.rows), found.as_of)
 
-    async def select_versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+    async def select_versions(self, ids: Sequence[UUID]) -> Versions:
         """The versions of those of the images that are there, deleted or not: a deletion is a version too."""
         found = await self._reader.read("SELECT id, version FROM images WHERE id = any($1::uuid[])", list(ids))
-        return {row["id"]: row["version"] for row in found.rows}
+        return Versions({row["id"]: row["version"] for row in found.rows}, found.as_of)
 
 
 _SELECT_IMAGE = f"{SELECT_IMAGES} WHERE images.id = $1 AND images.deleted_at IS NULL"

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -13,14 +13,20 @@ from infrastructure.postgres.connection import Connection, Connector
 from infrastructure.postgres.errors import DRIVER_ERRORS, NotReady, Unreachable
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Begin: TypeAlias = Callable[[Any], Coroutine[Any, Any, None]]
 Fetch: TypeAlias = Callable[[str], Awaitable[list[asyncpg.Record]]]
 
 CLOSING_TIME = 2.0
 """Seconds that statements still running get to end when a pool is closed."""
 
 
-async def open_pool(connector: Connector, size: int, *, made: int = 1) -> Pool:
+async def open_pool(
+    connector: Connector, size: int, *, made: int = 1, kind: type[Any] = asyncpg.Connection, begin: Begin | None = None
+) -> Pool:
     """A pool with room for `size` connections and `made` of them. Raises ConnectionError when none can be made.
+
+    They are of the class `kind`, and `begin` is called with each before it is lent for the first time; if that raises,
+    so does whoever wanted to borrow it.
 
     Connections are kept as they are between borrowers: nothing here changes a session, and the driver's
     own reset would cost each statement another round trip.
@@ -30,6 +36,8 @@ async def open_pool(connector: Connector, size: int, *, made: int = 1) -> Pool:
         init_size=made,
         max_size=size,
         connect=connector,
+        connection_class=kind,
+        init=begin,
         reset=_keep,
     )
     return pool

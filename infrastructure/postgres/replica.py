@@ -1,17 +1,29 @@
-"""Reads, from one replica at a time out of several."""
+"""Reads, from one replica at a time out of several, each answer with the position it is as of.
+
+A replica that crashed, or was restored, may come back behind what it has said before. So a position counts for the life
+of a server in which it was said, and a connection tells lives apart, because none outlasts its server's: what was found
+out over a connection holds for it; what was found out over another one holds if that was asked after this one was made,
+for then both were there at the same time. Only a pooler between here and the server would make that untrue.
+
+A server that is not in recovery (a replica that was promoted, or the primary itself) writes a commit into its log a
+moment before anybody can see it. Its position is counted as one less than what it has flushed. Whoever names a position
+for a change reads the log's end for it when the change can be seen already; if he read less than what was flushed
+when it was asked here, he did so before, for that end only grows.
+"""
 
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import logging
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import asyncpg
 
 from contracts.errors import Unavailable
 from infrastructure.postgres.config import ReplicaConfig
-from infrastructure.postgres.connection import GRACE, Connector, Rows, fetch, reach, server_settings
+from infrastructure.postgres.connection import GRACE, Connection, Connector, Rows, fetch, reach, server_settings
 from infrastructure.postgres.errors import NoAnswer, NotReady, Undone, Unreachable
 from infrastructure.postgres.hosts import server_name
 from infrastructure.postgres.pool import Pool, close_pool, give_back, in_use, open_pool, prove_schema, take
@@ -39,14 +51,31 @@ class Look(NamedTuple):
     sequence: int
 
 
+_moments = itertools.count(1)
+"""Numbers in the order in which things happen in this process."""
+
+
+class Sighted(asyncpg.Connection):
+    """A connection that remembers when it was made, and how far its server had replayed then."""
+
+    made: int
+    position: int
+
+
 @dataclasses.dataclass
 class _Seat:
-    """A replica in use. `position` is how far it had replayed when it was asked last."""
+    """A replica in use. `position` is how far it had replayed when it was asked last, which was at `moment`."""
 
     address: str
     pool: Pool
     connector: Connector
     position: int = 0
+    moment: int = 0
+
+    def as_of(self, connection: Sighted) -> int:
+        """How far the server at the other end of a connection has replayed for certain."""
+        is_of_that_life = connection.made < self.moment
+        return max(connection.position, self.position) if is_of_that_life else connection.position
 
 
 @contextlib.asynccontextmanager
@@ -159,21 +188,11 @@ class Replica:
         await reach(address)
 
     async def look(self) -> Look:
-        """How far the replica in use is; of a promoted one, where its own log ends. Raises Unavailable."""
-        seat, found = await self._read(
-            """
-            SELECT
-                (CASE
-                    WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0')
-                    ELSE pg_current_wal_insert_lsn()
-                END - '0/0')::bigint,
-                stream_made,
-                last_sequence
-            FROM heartbeat
-            """
-        )
+        """How far the replica in use is, which may be less than it was before. Raises Unavailable."""
+        moment = next(_moments)
+        seat, found = await self._read(f"SELECT {_POSITION}, stream_made, last_sequence FROM heartbeat")  # noqa: S608
         look = Look(*found.rows[0])
-        seat.position = max(seat.position, look.position)
+        seat.position, seat.moment = look.position, moment
         return look
 
     async def unsent(self, limit: int) -> tuple[tuple[bytes, str], ...]:
@@ -210,7 +229,7 @@ class Replica:
 
 async def _read_at(seat: _Seat, wait: float, statement: str, *arguments: object) -> Rows:
     connection = await take(seat.pool, wait)
-    as_of = seat.position
+    as_of = seat.as_of(cast("Sighted", connection))  # what the pool lends stands for it
     try:
         return Rows(await fetch(connection, statement, *arguments), as_of)
     finally:
@@ -228,10 +247,28 @@ async def _sit_down(config: ReplicaConfig, addresses: tuple[str, ...]) -> _Seat:
             server_settings=server_settings({"statement_timeout": config.read_timeout}),
         )
         try:
-            return _Seat(address, await open_pool(connector, config.pool_size), connector)
+            pool = await open_pool(connector, config.pool_size, kind=Sighted, begin=_begin)
+            return _Seat(address, pool, connector)
         except ConnectionError as error:
             problems.append(str(error))
+        except Unavailable as error:
+            problems.append(f"{server_name(address)}: {error.__cause__!r}")
     raise NotReady(f"No Postgres replica answers: {'; '.join(problems)}")
+
+
+async def _begin(connection: Any) -> None:
+    """Called by the pool with each new connection: nothing is known yet of the server that it leads to."""
+    connection.made = next(_moments)
+    rows = await fetch(cast("Connection", connection), f"SELECT {_POSITION}")
+    connection.position = rows[0][0]
+
+
+_POSITION = """
+(CASE
+    WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn() - '0/0', 0)
+    ELSE (pg_current_wal_flush_lsn() - '0/0') - 1
+END)::bigint
+"""
 
 
 async def _await_schema(replica: Replica) -> None:

@@ -116,9 +116,7 @@ async def _from_replica(request: Request, sources: Sources) -> tuple[Image, ...]
         if base.position >= demand:
             changes = _heard(sources) if index is None else {}
             try:
-                if token is not None:
-                    changes = await _still_news(request.wanted, changes, base.rows)
-                images = await _read(request, changes, base.rows, demand)
+                images = await _complete(request, changes, base.rows, demand)
             except Unavailable:
                 return None
             if images is not None:
@@ -131,14 +129,24 @@ def _heard(sources: Sources) -> Changes:
     return {key: None if entry.value is None else entry.value.image for key, entry in sources.overlay}
 
 
-async def _still_news(wanted: Wanted, changes: Changes, rows: Catalogue) -> Changes:
-    """The changes of which the base has nothing as new.
+async def _complete(request: Request, changes: Changes, rows: Catalogue, demand: int) -> tuple[Image, ...] | None:
+    """The page with what was heard in it; None when not all that it is made of is as of what is demanded."""
+    news = changes if request.token is None else await _still_news(request.wanted, changes, rows, demand)
+    return None if news is None else await _read(request, news, rows, demand)
+
+
+async def _still_news(wanted: Wanted, changes: Changes, rows: Catalogue, demand: int) -> Changes | None:
+    """The changes of which the base has nothing as new; None when it is not as of what is demanded.
 
     It may have what was not heard yet: by that an image may have left the list, and its caller hold the token for it.
     """
     in_doubt = [key for key, image in changes.items() if image is not None and belongs(image, wanted)]
-    known = await rows.select_versions(in_doubt) if in_doubt else {}
-    return {key: image for key, image in changes.items() if image is None or image.version > known.get(key, 0)}
+    if not in_doubt:
+        return changes
+    known = await rows.select_versions(in_doubt)
+    if known.as_of < demand:
+        return None
+    return {key: image for key, image in changes.items() if image is None or image.version > known.versions.get(key, 0)}
 
 
 async def _read(request: Request, changes: Changes, rows: Catalogue, demand: int) -> tuple[Image, ...] | None:

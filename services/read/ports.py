@@ -36,6 +36,15 @@ class Page(Protocol):
     def as_of(self) -> int: ...
 
 
+class Versions(Protocol):
+    """Versions of images, with everything that was committed before `as_of`."""
+
+    @property
+    def versions(self) -> dict[UUID, int]: ...
+    @property
+    def as_of(self) -> int: ...
+
+
 class Catalogue(Protocol):
     """What a replica, or the primary, tells. Deleted images are in none of its answers. Raises `Unavailable`."""
 
@@ -45,7 +54,7 @@ class Catalogue(Protocol):
         """Images, newest first, that are wanted."""
         ...
 
-    async def select_versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+    async def select_versions(self, ids: Sequence[UUID]) -> Versions:
         """The versions of those images that there are."""
         ...
 

@@ -51,6 +51,13 @@ class Server:
         self._running.process.send_signal(how)
         self._running.process.wait(timeout=30)
 
+    def kill(self) -> None:
+        """Kills all its processes at once, as the end of a machine would."""
+        processes = self._processes()
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=30)
+
     def hang(self) -> None:
         """Stops its processes where they are: connections stay open and nothing answers."""
         for process in self._processes():

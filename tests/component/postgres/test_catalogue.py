@@ -201,4 +201,5 @@ async def test_versions_are_told_of_images_that_are_there(catalogue, ledger, ima
     """Of deleted ones too, or what was heard of them before would seem to be news; not of those that never were."""
     await ledger.delete(images[0].id, lambda _: None)
     ids = [image.id for image in images] + [uuid4()]
-    assert await catalogue.select_versions(ids) == {image.id: 1 for image in images} | {images[0].id: 2}
+    found = await catalogue.select_versions(ids)
+    assert found.versions == {image.id: 1 for image in images} | {images[0].id: 2}

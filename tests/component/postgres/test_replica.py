@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -18,7 +22,7 @@ from infrastructure.postgres.errors import NotReady
 from infrastructure.postgres.heartbeat import Heartbeat
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import open_primary
-from infrastructure.postgres.replica import Replica, open_replica
+from infrastructure.postgres.replica import Replica, _Seat, open_replica
 from infrastructure.telemetry import metrics
 from tests.component.postgres.cluster import Server, dbmate
 from tests.component.postgres.images import plain_image
@@ -213,6 +217,79 @@ async def test_position_follows_replay(cluster, clock):
         found = await Catalogue(replica).select_image(image.id)
         assert found.image == image
         assert found.as_of == replica.position >= position(committed.lsn)
+
+
+async def test_a_replica_that_comes_back_behind_is_not_believed_to_be_where_it_was(cluster, clock, tmp_path):
+    """What it said before it was killed counts for no answer of the server that was put in its place."""
+    config, standby = PrimaryConfig(primary=cluster.primary.address), cluster.standbys[0]
+    older = kept(standby, tmp_path)
+    with (older / "postgresql.auto.conf").open("a") as settings:
+        settings.write("recovery_min_apply_delay = '1h'\n")
+    async with open_primary(config) as primary, open_replica(reading(standby)) as replica:
+        committed = await Ledger(primary, clock=clock, new_id=uuid4).insert(plain_image(), delete_token_hash=None)
+        await standby.caught_up(committed.lsn)
+        assert (await replica.look()).position >= position(committed.lsn)
+        standby.kill()
+        with pytest.raises(Unavailable):
+            await replica.ping()
+        restore(standby, older)
+        await eventually(lambda: answers(replica), within=60)
+        found = await Catalogue(replica).select_image(committed.image.id)
+        assert found.image is None
+        assert found.as_of < position(committed.lsn)
+        assert (await replica.look()).position < position(committed.lsn)
+
+
+def kept(server: Server, directory: Path) -> Path:
+    """A copy of what a server has, made while it stands still."""
+    server.stop()
+    copy = directory / "older"
+    subprocess.run(("cp", "-a", str(server.facts.data), str(copy)), check=True)
+    server.start()
+    return copy
+
+
+def restore(server: Server, copy: Path) -> None:
+    """Starts a server with what it had when the copy was made."""
+    shutil.rmtree(server.facts.data)
+    copy.rename(server.facts.data)
+    (server.facts.data / "postmaster.pid").unlink(missing_ok=True)
+    server.start()
+
+
+async def test_a_position_that_was_found_out_counts_for_connections_made_before_it_was_asked_for():
+    """For those that are newer, what was found out over them."""
+    seat = _Seat("", pool=None, connector=None, position=70, moment=5)
+    assert seat.as_of(SimpleNamespace(made=4, position=10)) == 70
+    assert seat.as_of(SimpleNamespace(made=4, position=80)) == 80
+    assert seat.as_of(SimpleNamespace(made=6, position=10)) == 10
+
+
+async def test_a_commit_that_nobody_can_see_yet_is_behind_the_position(cluster, clock):
+    """A server that takes writes has it in its log already; its position is named only when it can be seen."""
+    server = cluster.primary
+    async with (
+        open_primary(PrimaryConfig(primary=server.address, statement_timeout=60)) as primary,
+        open_replica(reading(server)) as replica,
+    ):
+        image = plain_image()
+        server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'; SELECT pg_reload_conf();")
+        try:
+            commit = asyncio.create_task(
+                Ledger(primary, clock=clock, new_id=uuid4).insert(image, delete_token_hash=None)
+            )
+            await eventually(lambda: waits_for_a_standby(server), within=60)
+            await replica.look()
+            found = await Catalogue(replica).select_image(image.id)
+        finally:
+            server.sql("ALTER SYSTEM RESET ALL; SELECT pg_reload_conf();")
+        assert found.image is None
+        assert found.as_of < position((await commit).lsn)
+
+
+def waits_for_a_standby(server: Server) -> None:
+    """Asserts that a commit is in the log and its answer is not given."""
+    assert server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1"
 
 
 async def test_a_replica_tells_which_events_it_has_replayed(cluster):

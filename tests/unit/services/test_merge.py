@@ -43,6 +43,11 @@ class Page(msgspec.Struct):
     as_of: int
 
 
+class Versions(msgspec.Struct):
+    versions: dict
+    as_of: int
+
+
 class Rows:
     """A base: its rows, filtered, ordered and cut as the statement does."""
 
@@ -55,7 +60,7 @@ class Rows:
         return Page(tuple(sorted(fit, key=place_of, reverse=True)[:limit]), self.as_of)
 
     async def select_versions(self, ids):
-        return {each.id: each.version for each in self.images if each.id in ids}
+        return Versions({each.id: each.version for each in self.images if each.id in ids}, self.as_of)
 
 
 @given(
@@ -78,7 +83,7 @@ def test_page_by_page_a_list_is_what_it_would_be_if_the_base_had_heard_all(rows,
     wanted = sorted((each for each in truth.values() if belongs(each, asked.wanted)), key=place_of, reverse=True)
 
     # A base whose newer state has left the list can't say so without being asked by id.
-    changes = asyncio.run(_still_news(asked.wanted, changes, Rows(base.values())))
+    changes = asyncio.run(_still_news(asked.wanted, changes, Rows(base.values()), 0))
     listed, after = [], None
     while True:
         page = asyncio.run(_read(msgspec.structs.replace(asked, after=after), changes, Rows(base.values()), 0))
@@ -103,6 +108,9 @@ async def test_rows_that_are_not_as_of_what_is_demanded_are_no_answer():
     """They come from a replica that reads have moved to."""
     assert await _read(SEA, {}, Rows([], as_of=9), 10) is None
     assert await _read(SEA, {}, Rows([], as_of=10), 10) == ()
+    heard = image(1, {"version": 2, "tags": ("sea",)})
+    assert await _still_news(SEA.wanted, {heard.id: heard}, Rows([], as_of=9), 10) is None
+    assert await _still_news(SEA.wanted, {heard.id: heard}, Rows([], as_of=10), 10) == {heard.id: heard}
 
 
 async def test_rows_hidden_by_changes_are_made_up_for_in_few_questions(monkeypatch):
