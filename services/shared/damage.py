@@ -45,10 +45,11 @@ class DamageReporter:
         self._waiting.put_nowait(CopyDamaged(self._new_id(), self._now(), key, shard))
 
     async def run(self, publish: Publish) -> None:
-        """Publishes until cancelled. What can't be published is dropped: it is only a hint."""
+        """Publishes until cancelled. What can't be published is dropped: the next read that meets it tells again."""
         while True:
             hint = await self._waiting.get()
             try:
                 await publish(hint)
             except Unavailable:
+                self._told.pop((hint.key, hint.shard), None)
                 logger.info("nobody could be told that %s on shard %s is damaged", hint.key, hint.shard)

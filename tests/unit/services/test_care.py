@@ -116,14 +116,16 @@ async def test_damage_is_told_once_in_a_while():
     task.cancel()
 
 
-async def test_what_can_not_be_told_is_dropped():
-    """It is only a hint: the scrub finds the copy too."""
+async def test_what_can_not_be_told_is_told_by_the_next_read():
+    """A hint that got lost does not keep its copy quiet."""
     stream = Stream(Unavailable())
     report = reporter(Clock())
     task = asyncio.create_task(report.run(stream))
     report.bad(KEY, "one")
     report.bad(KEY, "two")
     await becomes(lambda: stream.told, [(KEY, "two")])
+    report.bad(KEY, "one")
+    await becomes(lambda: stream.told, [(KEY, "two"), (KEY, "one")])
     task.cancel()
 
 
