@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-async def eventually(assertion: Callable[[], Any], *, within: float = 10.0) -> Any:
+async def eventually(assertion: Callable[[], Any], *, within: float = 60.0) -> Any:
     """What the assertion gives when it holds; raises its own error when it has not held once in `within` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
@@ -20,7 +20,7 @@ async def eventually(assertion: Callable[[], Any], *, within: float = 10.0) -> A
         await asyncio.sleep(0.01)
 
 
-async def becomes(read: Callable[[], Any], wanted: Any, *, within: float = 10.0) -> None:
+async def becomes(read: Callable[[], Any], wanted: Any, *, within: float = 60.0) -> None:
     """Waits until `read()` gives what is wanted."""
 
     def equal() -> None:

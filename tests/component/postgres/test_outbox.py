@@ -171,7 +171,7 @@ class Listener:
         def more() -> None:
             assert self.calls > after
 
-        await eventually(more, within=5.0)
+        await eventually(more)
 
     async def stop(self) -> None:
         """Cancels the task and waits for its end."""
@@ -246,7 +246,7 @@ async def test_silent_listening_connection_is_found_out(cluster, monkeypatch):
     """A server that hangs without closing anything is noticed by asking it, and listened to again later."""
     monkeypatch.setattr(outbox_module, "PING_INTERVAL", 0.05)
     config = PrimaryConfig(
-        primary=cluster.primary.address, connect_timeout=0.2, lock_timeout=0.1, statement_timeout=0.2
+        primary=cluster.primary.address, connect_timeout=1.0, lock_timeout=0.5, statement_timeout=1.0
     )
     async with open_primary(config) as primary:
         listener = Listener(Outbox(primary))

@@ -34,7 +34,7 @@ async def proxy(database: Database) -> AsyncIterator[Proxy]:
 @pytest.fixture
 async def wired(proxy: Proxy) -> AsyncIterator[Primary]:
     """This test's database through the wire."""
-    async with open_primary(PrimaryConfig(primary=proxy.address, lock_timeout=0.5, statement_timeout=1.0)) as primary:
+    async with open_primary(PrimaryConfig(primary=proxy.address, lock_timeout=0.5, statement_timeout=3.0)) as primary:
         yield primary
 
 
@@ -140,7 +140,7 @@ async def test_connections_that_keep_breaking_are_unavailable(wired_ledger, prox
 async def test_silent_server_is_given_up(cluster, clock):
     """A server that hangs makes a change fail in bounded time, and can be used again once it goes on."""
     config = PrimaryConfig(
-        primary=cluster.primary.address, connect_timeout=0.3, lock_timeout=0.1, statement_timeout=0.2
+        primary=cluster.primary.address, connect_timeout=1.0, lock_timeout=0.5, statement_timeout=1.0
     )
     async with open_primary(config) as primary:
         ledger = Ledger(primary, clock=clock, new_id=uuid4)
@@ -249,7 +249,7 @@ async def test_long_statement_is_unavailable(primary):
 
 async def test_busy_pool_is_unavailable(address):
     """Who finds every connection taken is told so after a while."""
-    config = PrimaryConfig(primary=address, pool_size=2, connect_timeout=0.1)
+    config = PrimaryConfig(primary=address, pool_size=2, connect_timeout=1.0)
     async with open_primary(config) as primary, primary.borrow(), primary.borrow():
         assert primary.connections_in_use == 2
         with pytest.raises(Unavailable):
@@ -304,7 +304,7 @@ async def test_restarted_server_is_found_again(cluster, clock):
 async def test_promoted_standby_is_followed(own_cluster, clock, end):
     """When another of the listed servers takes the writes, changes go there, past one that is down or hangs."""
     old, (new, _) = own_cluster
-    config = PrimaryConfig(primary=both(old, new), connect_timeout=0.5, lock_timeout=0.3, statement_timeout=0.5)
+    config = PrimaryConfig(primary=both(old, new), connect_timeout=2.0, lock_timeout=1.0, statement_timeout=2.0)
     async with open_primary(config) as primary:
         ledger = Ledger(primary, clock=clock, new_id=uuid4)
         image = plain_image()

@@ -150,8 +150,8 @@ async def test_cancelled_read_gives_its_connection_back(replica):
 
 async def test_busy_pool_is_unavailable_and_no_reason_to_move(standbys):
     """A read that finds too many others before it fails, and the replica is kept."""
-    async with open_replica(reading(*standbys, pool_size=1, connect_timeout=0.1, read_timeout=0.5)) as replica:
-        line = [replica.fetch("SELECT pg_sleep(0.4)") for _ in range(6)]
+    async with open_replica(reading(*standbys, pool_size=1, connect_timeout=1.0, read_timeout=3.0)) as replica:
+        line = [replica.fetch("SELECT pg_sleep(2)") for _ in range(6)]
         outcomes = await asyncio.gather(*line, return_exceptions=True)
         assert 0 < sum(isinstance(outcome, Unavailable) for outcome in outcomes) < 6
         assert replica.name == standbys[0].name

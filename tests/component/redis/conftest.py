@@ -5,9 +5,24 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from infrastructure.redis import client
 from infrastructure.redis.cache import open_cache
 from infrastructure.redis.config import RedisConfig
 from tests.component.redis.server import ValkeyServer
+
+
+@pytest.fixture(scope="module")
+def patient():
+    """Answers are waited for, however busy the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "DEADLINE", 30.0)
+        yield
+
+
+@pytest.fixture
+def unhurried(monkeypatch):
+    """The deadline is one that a busy machine keeps as long as the server answers."""
+    monkeypatch.setattr(client, "DEADLINE", 1.0)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from infrastructure.redis.config import RedisConfig
 from tests.component.redis.steps import counted
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 LONG = 1000.0
 
 

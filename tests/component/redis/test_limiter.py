@@ -11,6 +11,8 @@ from infrastructure.redis.config import RedisConfig
 from infrastructure.redis.limiter import Limiter
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 HOUR = 3600.0
 
 

@@ -10,14 +10,16 @@ from redis.asyncio import Redis
 
 from contracts.errors import Unavailable
 from infrastructure.redis.cache import open_cache
-from infrastructure.redis.client import CONNECTIONS, DEADLINE
+from infrastructure.redis.client import CONNECTIONS
 from infrastructure.redis.config import RedisConfig
 from tests.component.redis.steps import counted
 from tests.eventually import becomes, eventually
 
 LONG = 1000.0
-SOON = DEADLINE + 0.4
-"""Seconds a caller may wait, with room for a busy machine."""
+SOON = 10.0
+"""Seconds within which a caller who does not wait for a server that hangs is done, on a busy machine."""
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 
 @contextmanager
@@ -38,7 +40,7 @@ async def assert_works_again(cache):
     async def works():
         assert await use(cache) == (b"one", 1)
 
-    await eventually(works, within=5.0)
+    await eventually(works)
 
 
 async def test_a_server_that_is_down_is_a_miss(server, own_cache):
@@ -56,16 +58,15 @@ async def test_a_server_that_is_down_is_a_miss(server, own_cache):
     assert await own_cache.ping()
 
 
-async def test_a_server_that_hangs_is_left_alone_within_a_second(server, own_cache):
-    """Each caller waits a tenth of a second at most, and after three of them nobody waits at all."""
+async def test_a_server_that_hangs_is_left_alone(server, own_cache):
+    """Each caller waits for his deadline at most, and after three of them nobody waits at all."""
     assert await use(own_cache) == (b"one", 1)
     await server.hang()
-    with within(1.0):
-        while own_cache.is_available:
-            with within(SOON):
-                assert await own_cache.get(uuid4()) is None
+    while own_cache.is_available:
+        with within(SOON):
+            assert await own_cache.get(uuid4()) is None
     skipped = counted("skipped")
-    with within(0.5):
+    with within(SOON):
         for _ in range(300):
             assert await own_cache.get(uuid4()) is None
             await own_cache.put(uuid4(), 1, 1, b"one", LONG)

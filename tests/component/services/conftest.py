@@ -79,7 +79,7 @@ async def storage(server_environment) -> AsyncIterator[Storage]:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def unhurried(monkeypatch) -> None:
     """No shard is slow, however busy the machine: where one is, a copy more is left for the sweep to find."""
     monkeypatch.setitem(open_storage.__wrapped__.__kwdefaults__, "patience", Patience(put=60, get=60))

@@ -311,7 +311,7 @@ async def test_lost_thumbnails_are_made_anew(keeper, write, worker, database, st
     async def is_back():
         assert made.key in await objects(storage)
 
-    await eventually(is_back, within=20)
+    await eventually(is_back)
 
 
 async def test_a_read_that_finds_a_bad_copy_has_it_repaired(  # noqa: PLR0917 - fixtures are asked for by name
@@ -395,4 +395,4 @@ async def test_the_worker_does_all_this_by_itself(serve, write, keeper, database
         known = {row["id"] for row in await rows(database, "SELECT id FROM blobs")}
         assert {key.partition("/")[0] for key in await objects(storage)} == {str(blob_id) for blob_id in known}
 
-    await eventually(is_clean, within=20)
+    await eventually(is_clean)

@@ -55,7 +55,7 @@ async def test_the_same_key_with_another_form_is_refused(write, database, storag
     assert await objects(storage) == before
 
 
-async def test_fifty_at_once_are_one_upload(unhurried, serve, database, storage):
+async def test_fifty_at_once_are_one_upload(serve, database, storage):
     """All get the same answer; what the others had stored is deleted."""
     write = await serve(open_app, **PATIENCE)
     key, data = str(uuid4()), jpeg()

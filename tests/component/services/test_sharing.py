@@ -25,7 +25,7 @@ async def delete(write, view: dict) -> None:
     assert answer.status_code == 204
 
 
-async def test_a_second_uploader_gets_the_answer_that_the_first_one_got(unhurried, write, worker, database, storage):
+async def test_a_second_uploader_gets_the_answer_that_the_first_one_got(write, worker, database, storage):
     """Field by field, though the bytes are there and rendered; later both are ready, from one set of objects."""
     data = jpeg(1000, 750)
     first = await upload(write, data)
@@ -85,7 +85,7 @@ async def test_switched_off_every_upload_is_stored(serve, database):
     assert len(await rows(database, "SELECT id FROM blobs")) == 2
 
 
-async def test_a_hundred_uploads_and_deletions_of_the_same_bytes(unhurried, serve, worker, storage, database):
+async def test_a_hundred_uploads_and_deletions_of_the_same_bytes(serve, worker, storage, database):
     """Whatever their order, in the end there is one blob if an image is left, else none, and only its objects."""
     write = await serve(open_app, **PATIENCE, CHITRAM_UPLOADS_IN_HAND="100")
     data = jpeg(200, 150)

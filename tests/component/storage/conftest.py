@@ -22,6 +22,9 @@ HASTY = Deadlines(connect=0.3, put=0.6, get=0.6, small=0.6, list=0.6, ping=0.6)
 IMPATIENT = Patience(put=0.15, get=0.1)
 """For calls that are to be overtaken, long before their deadlines."""
 
+PATIENT = Patience(put=60, get=60)
+"""For calls that never are."""
+
 
 @pytest.fixture
 def bucket(s3_server, buckets):

@@ -15,7 +15,7 @@ from infrastructure.storage.breaker import State
 from infrastructure.storage.config import DEADLINES
 from infrastructure.storage.open import open_storage
 from infrastructure.telemetry import metrics
-from tests.component.storage.conftest import IMPATIENT
+from tests.component.storage.conftest import IMPATIENT, PATIENT
 from tests.eventually import becomes, eventually
 
 DATA = os.urandom(300_000)
@@ -26,8 +26,8 @@ SHARDS = {"s1", "s2", "s3", "s4"}
 
 @pytest.fixture
 async def storage(cluster):
-    """Two copies on four shards, both needed."""
-    async with cluster.open() as storage:
+    """Two copies on four shards, both needed. No shard is slow, however busy the machine."""
+    async with cluster.open(patience=PATIENT) as storage:
         yield storage
 
 

@@ -4,7 +4,7 @@ import io
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import EmptyFile, ImageTooLarge, InvalidFileFormat, InvalidImage, InvalidRequest
@@ -158,7 +158,6 @@ def test_bytes_behind_the_end(kind):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
-@settings(deadline=None)
 @given(data=st.data())
 def test_spoiled_files(kind, data):
     """However a file is spoiled, the answer is a probe or one of our refusals, and comes at once."""

@@ -7,7 +7,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
@@ -368,7 +368,6 @@ def test_avif_descriptions():
 
 
 @pytest.mark.parametrize("kind", TYPES)
-@settings(deadline=None)
 @given(data=st.data())
 def test_spoiled_files(kind, data):
     """However a file is spoiled, stripping gives a file or one of our refusals."""

@@ -199,7 +199,7 @@ STEPS = {
 
 
 @given(st.integers(0, 1 << 32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_who_holds_a_lease_knows_what_was_answered(seed):
     """Whatever happens, in any order: 100 lives of 60 steps for each seed."""
     rng = random.Random(seed)

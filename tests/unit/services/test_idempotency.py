@@ -178,7 +178,7 @@ class SendingAgain(RuleBasedStateMachine):
             assert uploaded.delete_token is None
 
 
-SendingAgain.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+SendingAgain.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
 TestSendingAgain = SendingAgain.TestCase
 
 

@@ -70,7 +70,7 @@ class MemoryMachine(RuleBasedStateMachine):
         assert self.memory._bytes == sum(len(entry.body) + OVERHEAD for entry in entries) <= self.memory._max_bytes
 
 
-MemoryMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+MemoryMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestMemory = MemoryMachine.TestCase
 
 

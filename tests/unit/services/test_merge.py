@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from contracts.errors import Unauthorized
@@ -68,7 +68,6 @@ class Rows:
     some.dictionaries(some.integers(0, 11), STATES | some.just(GONE)),
     some.integers(1, 4),
 )
-@settings(deadline=None)
 def test_page_by_page_a_list_is_what_it_would_be_if_the_base_had_heard_all(rows, heard, limit):
     """Whatever is in the base and whatever has changed since: the newest state of each decides."""
     base = {number: image(number, state) for number, state in rows.items()}

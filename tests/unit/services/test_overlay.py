@@ -110,7 +110,7 @@ class World(RuleBasedStateMachine):
         assert len(self.overlay._settled) <= self.overlay._max_settled
 
 
-World.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+World.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 test_the_world = World.TestCase
 
 

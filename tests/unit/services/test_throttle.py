@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import RateLimitExceeded, Unauthorized, Unavailable
@@ -67,7 +67,6 @@ async def passed(rate_limit, principal, calls):
 
 
 @given(units=st.integers(1, 5000), services=st.integers(1, 4), calls=st.integers(1, 300))
-@settings(deadline=None)
 async def test_services_together_never_pass_more_than_the_limit(units, services, calls):
     """However the calls are spread, and a single service passes all there is."""
     limiter = Limiter()
