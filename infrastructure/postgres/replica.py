@@ -195,33 +195,6 @@ class Replica:
         seat.position, seat.moment = look.position, moment
         return look
 
-    async def unsent(self, limit: int) -> tuple[tuple[bytes, str], ...]:
-        """The events that were on their way to the stream when the replica had news of the primary last.
-
-        Each with a position not before its commit. Only for when the primary is gone. Raises Unavailable when the
-        replica has received more than it has replayed.
-        """
-        rows = await self.fetch(
-            """
-            SELECT
-                outbox.payload,
-                state.is_behind,
-                (CASE
-                    WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0')
-                    ELSE pg_current_wal_insert_lsn()
-                END)::text AS lsn
-            FROM (
-                SELECT pg_is_in_recovery() AND pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() AS is_behind
-            ) AS state
-            LEFT JOIN outbox ON outbox.published_at IS NULL
-            LIMIT $1
-            """,
-            limit,
-        )
-        if rows[0]["is_behind"]:
-            raise Unavailable
-        return tuple((row["payload"], row["lsn"]) for row in rows if row["payload"] is not None)
-
     async def close(self) -> None:
         """Ends all connections."""
         await close_pool(self._seat.pool)

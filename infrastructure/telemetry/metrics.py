@@ -88,7 +88,7 @@ images_deleted = Counter("images_deleted_total", "Images deleted by people.", re
 changes_settled = Counter(
     "changes_settled_total",
     "Changes that took something away: heard by all read services, or after a lease had lapsed or was expelled; "
-    "without NATS, replayed by all replicas, or outwaited (the bound of lag).",
+    "outwaited: without NATS, after a lease.",
     ["how"],
     registry=registry,
 )

@@ -22,10 +22,8 @@ from infrastructure.passwords.addresses import email_key, read_email
 from infrastructure.passwords.config import PasswordConfig
 from infrastructure.passwords.hasher import Hasher, open_hasher
 from infrastructure.postgres.accounts import Accounts
-from infrastructure.postgres.config import ReplicaConfig
 from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.departures import Departures
-from infrastructure.postgres.replaying import Replaying
 from services.cli.rooms import Environment, open_nats, open_primary, operates
 from services.cli.telling import console
 from services.shared.bounds import Bounds
@@ -82,12 +80,7 @@ async def _open(environment: Environment) -> AsyncIterator[Rooms]:
             Accounts(primary, credentials, clock=utc_now, new_id=new_id),
             Departures(primary, clock=utc_now, new_id=new_id),
             passwords,
-            partial(
-                settle,
-                audience=audience,
-                replicas=Replaying(env.read(ReplicaConfig, environment).replicas),
-                bounds=env.read(Bounds, environment),
-            ),
+            partial(settle, audience=audience, lease=env.read(Bounds, environment).lease),
         )
 
 

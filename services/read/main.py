@@ -100,7 +100,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         metrics.overlay_evicted.set_function(lambda: overlay.evicted)
         recents = RecentImages(overlay, memory), RecentCredentials(config.credential_bytes, clock=time.monotonic)
         base = await rooms.enter_async_context(_based(config, replica, primary, recents))
-        unsent = partial(_unsent, primary, replica)
+        unsent = partial(_unsent, primary)
         follower = Follower(recents, unsent=unsent, index=base.index, look=lambda: base.last_look)
         nats, lease = await rooms.enter_async_context(_attached(follower, shards.hear, base))
         await rooms.enter_async_context(background(damage.run(Publisher(nats).hint)))
@@ -228,19 +228,15 @@ async def _attached(
         yield nats, lease
 
 
-async def _unsent(primary: Primary, replica: Replica) -> list[tuple[Event, str]]:
-    """The events that the primary has not sent; when it is gone, those that it had not when the replica heard last.
+async def _unsent(primary: Primary) -> list[tuple[Event, str]]:
+    """The events that were committed and not sent. Only the primary knows them: a replica may lack the last ones.
 
     Raises `Unavailable`, also when there are more than can be heard at once: the relay has to send some first.
     """
-    unsent: list[tuple[Event, str]]
-    try:
-        unsent = [(decode(row.payload), row.lsn) for row in await Outbox(primary).peek(MAX_UNSENT)]
-    except Unavailable:
-        unsent = [(decode(payload), lsn) for payload, lsn in await replica.unsent(MAX_UNSENT)]
+    unsent = await Outbox(primary).peek(MAX_UNSENT)
     if len(unsent) == MAX_UNSENT:
         raise Unavailable
-    return unsent
+    return [(decode(row.payload), row.lsn) for row in unsent]
 
 
 def _dependencies(

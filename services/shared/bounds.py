@@ -7,9 +7,9 @@ import msgspec
 
 class Bounds(msgspec.Struct, frozen=True):
     """Seconds. `lease` is how long a read service that hears nothing from NATS answers from what it remembers,
-    `lag_bound` how far behind a replica may be that reads wait for, and deletions while NATS is away.
+    `lag_bound` how far behind a replica may be that reads wait for.
 
-    A read service is detached before a deletion stops waiting, so the bound is the longer one.
+    Whoever loses his lease turns to the replica, which has to have a chance then: so the bound is the longer one.
     """
 
     lease: Annotated[float, msgspec.Meta(ge=0.2, le=60)] = msgspec.field(name="CHITRAM_LEASE", default=1.0)

@@ -12,12 +12,9 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class WriteConfig(msgspec.Struct, frozen=True):
-    """`max_file_size` is in bytes (25 MiB). `replicas` are only asked how far they are, while NATS is away.
-    `dedupe` says whose uploads of the same bytes are stored once.
-    """
+    """`max_file_size` is in bytes (25 MiB). `dedupe` says whose uploads of the same bytes are stored once."""
 
     max_file_size: Positive = msgspec.field(name="CHITRAM_MAX_FILE_SIZE", default=25 << 20)
-    replicas: tuple[str, ...] = msgspec.field(name="CHITRAM_POSTGRES_REPLICAS", default=())
     dedupe: Dedupe = msgspec.field(name="CHITRAM_DEDUPE", default=Dedupe.GLOBAL)
 
 

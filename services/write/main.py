@@ -29,7 +29,6 @@ from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import open_primary
-from infrastructure.postgres.replaying import Replaying
 from infrastructure.postgres.shards import ShardList
 from infrastructure.redis.client import open_client
 from infrastructure.redis.config import RedisConfig
@@ -97,7 +96,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             follow(nats, lambda heard: shards.hear(heard.event), types=SHARD_EVENTS, within=1.0, required=False)
         )
         audience = await rooms.enter_async_context(open_audience(nats))
-        settling = partial(settle, audience=audience, replicas=Replaying(config.replicas), bounds=env.read(Bounds))
+        settling = partial(settle, audience=audience, lease=env.read(Bounds).lease)
         redis = env.read(RedisConfig)
         limiter = Limiter(await rooms.enter_async_context(open_client(redis)), redis.prefix)
         rates = throttles(env.read(RateConfig), limiter=limiter, clock=time.monotonic)

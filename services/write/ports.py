@@ -191,14 +191,6 @@ class Audience(Protocol):
         ...
 
 
-class Replicas(Protocol):
-    """All replicas that read services may ask."""
-
-    async def replayed(self, lsn: str) -> None:
-        """Waits, for as long as it takes, until each of them has replayed the log up to a position."""
-        ...
-
-
 class Account(Protocol):
     """A user, and the hash of his password."""
 

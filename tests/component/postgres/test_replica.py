@@ -13,7 +13,6 @@ import pytest
 
 from contracts.consistency import position
 from contracts.errors import Unavailable
-from contracts.events import decode
 from deploy.local import ports
 from infrastructure.postgres import replica as replica_module
 from infrastructure.postgres.catalogue import Catalogue
@@ -322,26 +321,6 @@ async def test_the_primarys_position_is_not_before_any_commit(cluster, clock):
 
             await eventually(replayed)
             assert (await Catalogue(replica).select_image(image.id)).image == image
-
-
-async def test_without_the_primary_a_replica_tells_what_was_not_sent(cluster, clock):
-    """If it has replayed all that it received; else there may be more, and it refuses."""
-    config = PrimaryConfig(primary=cluster.primary.address)
-    standby = cluster.standbys[0]
-    async with open_primary(config) as primary, open_replica(reading(*cluster.standbys)) as replica:
-        ledger = Ledger(primary, clock=clock, new_id=uuid4)
-        committed = await ledger.insert(plain_image(), delete_token_hash=None)
-        await standby.caught_up(committed.lsn)
-        unsent = {decode(payload).subject_id: lsn for payload, lsn in await replica.unsent(1000)}
-        assert position(unsent[committed.image.id]) >= position(committed.lsn)
-        standby.sql("SELECT pg_wal_replay_pause()")
-        await ledger.insert(plain_image(), delete_token_hash=None)
-
-        async def refuses() -> None:
-            with pytest.raises(Unavailable):
-                await replica.unsent(1000)
-
-        await eventually(refuses)
 
 
 async def test_a_primary_that_is_not_required_is_used_when_it_is_there(own_cluster):

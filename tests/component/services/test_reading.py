@@ -297,3 +297,15 @@ async def test_without_a_replica_the_primary_answers(serve, write, database):
         assert (await read.get("/health")).status_code == 503
 
     await eventually(is_unavailable)
+
+
+async def test_without_the_primary_no_lease_is_taken(serve, write, database, monkeypatch):
+    """Nobody else has all that was answered while NATS was away: rather nothing is shown than what is gone."""
+    monkeypatch.setattr("services.read.main.LEASE_WITHIN", 1.0)
+    uploaded = await upload(write, jpeg())
+    async with Proxy(database.primary).listening() as primary:
+        pass
+    read = await serve(open_app, CHITRAM_POSTGRES_PRIMARY=primary.address)
+    health = (await read.get("/health")).json()
+    assert (health["dependencies"]["nats"], health["dependencies"]["lease"]) == ("ok", "down")
+    assert (await read.get(f"{IMAGES}/{uploaded['id']}")).status_code == 503
