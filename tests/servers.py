@@ -99,6 +99,13 @@ def s3_server(servers_directory: Path) -> seaweedfs.Server:
 @pytest.fixture
 def database(postgres: Cluster) -> Iterator[Database]:
     """An empty database of the test's own, with all migrations, already on the replica."""
+    with new_database(postgres) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def new_database(postgres: Cluster) -> Iterator[Database]:
+    """As the fixture `database`, for tests that need one more."""
     name = f"t_{secrets.token_hex(6)}"
     made = sql(
         postgres.primary, f"create database {name} template {TEMPLATE} owner chitram; select pg_current_wal_lsn();"

@@ -7,7 +7,7 @@ directory below `/config` is shown to the containers it is named after and to no
     services/           addresses with their passwords, for `CHITRAM_..._FILE`
     postgres-primary/   postgresql.conf, pg_hba.conf, the superuser's password, init/: what is run once
     postgres-replica-1/ postgresql.conf, pg_hba.conf, start.sh
-    valkey/ nats/ seaweedfs/ nginx/ pgbouncer/ backup/
+    valkey/ nats/ seaweedfs/ nginx/ pgbouncer/
 """
 
 import json
@@ -45,7 +45,6 @@ def main() -> int:
             "nats": _nats(secrets),
             "seaweedfs": _seaweedfs(secrets),
             "pgbouncer": pgbouncer(places, secrets),
-            "backup": _backup(places, secrets),
             "nginx": {"nginx.conf": render(gateway(places))},
         }
     except (env.ConfigError, ValueError) as error:
@@ -121,13 +120,6 @@ def _replica(name: str, places: Places, secrets: Credentials) -> dict[str, str]:
     files["postgresql.conf"] += f"primary_conninfo = '{primary}'\nprimary_slot_name = '{slot}'\n"
     script = Path(__file__).with_name("replica.sh").read_text()
     return files | {"start.sh": script, "primary": primary, "slot": slot}
-
-
-def _backup(places: Places, secrets: Credentials) -> dict[str, str]:
-    """Whichever replica answers; a dump takes nothing from the primary."""
-    user = f"chitram:{quote(secrets.postgres_services, safe='')}@"
-    script = Path(__file__).with_name("backup.sh").read_text()
-    return {"backup.sh": script, "source": f"postgresql://{user}{','.join(places.replicas)}/chitram"}
 
 
 def _valkey(secrets: Credentials) -> dict[str, str]:

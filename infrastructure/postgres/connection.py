@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 
+from contracts.errors import Unavailable
 from infrastructure.postgres.errors import DRIVER_ERRORS, NoAnswer, Unreachable, translate
 from infrastructure.postgres.hosts import server_name
 
@@ -104,13 +105,31 @@ async def fetch(connection: Connection, statement: str, *arguments: object) -> l
         terminate(connection)
         raise
     except DRIVER_ERRORS as error:
-        meaning = translate(error)
+        meaning = _understand(connection, error)
         if meaning is None:
             raise
-        if isinstance(meaning, NoAnswer):
-            # The server may still be at it. Asking it to stop and waiting until it has could take as long again.
-            terminate(connection)
         raise meaning from error
+
+
+@contextlib.contextmanager
+def translating(connection: Connection) -> Iterator[None]:
+    """For what is more than a statement, a script or a COPY: raises what `fetch` would."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        meaning = _understand(connection, error)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def _understand(connection: Connection, error: BaseException) -> Unavailable | None:
+    """What an error means; a connection that gives no answer is dropped."""
+    meaning = translate(error)
+    if isinstance(meaning, NoAnswer):
+        # The server may still be at it. Asking it to stop and waiting until it has could take as long again.
+        terminate(connection)
+    return meaning
 
 
 def is_lost(connection: Connection) -> bool:

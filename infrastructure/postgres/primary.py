@@ -173,7 +173,7 @@ class Primary:
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A transaction that commits at the end of the block, and is undone when the block raises."""
-        async with self.borrow() as connection, _transaction(connection):
+        async with self.borrow() as connection, in_transaction(connection):
             yield connection
 
     async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> tuple[T, str]:
@@ -186,7 +186,7 @@ class Primary:
 
     async def _transact(self, work: Callable[[Connection], Awaitable[T]]) -> tuple[T, str]:
         async with self.borrow() as connection:
-            async with _transaction(connection):
+            async with in_transaction(connection):
                 result = await work(connection)
             return result, await _announce(connection)
 
@@ -218,8 +218,12 @@ class Primary:
 
 
 @contextlib.asynccontextmanager
-async def _transaction(connection: Connection) -> AsyncIterator[None]:
-    await fetch(connection, "BEGIN")
+async def in_transaction(connection: Connection, begin: str = "BEGIN") -> AsyncIterator[None]:
+    """A transaction on a connection, committed at the end of the block, and undone when the block raises.
+
+    Raises OutcomeUnknown when the commit was sent and no answer came.
+    """
+    await fetch(connection, begin)
     try:
         yield
     except BaseException:

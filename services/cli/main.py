@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from services.cli.groups import development, people, pictures, shards, stack, trouble
+from services.cli.groups import development, people, pictures, safekeeping, shards, stack, trouble
 from services.cli.groups.group import Group
 
 Command = Callable[[argparse.Namespace], int]
 
-GROUPS = (stack, shards, pictures, people, trouble, development)
+GROUPS = (stack, shards, pictures, people, safekeeping, trouble, development)
 """In the order in which `chitram --help` shows them."""
 
 

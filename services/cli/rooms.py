@@ -12,7 +12,7 @@ import functools
 import os
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TypeAlias
 
 import msgspec
@@ -20,6 +20,7 @@ import msgspec
 from contracts.errors import Refused, Unavailable
 from deploy.local import blueprint, facts
 from deploy.local.layout import Layout, here
+from deploy.local.quiet import quiet
 from deploy.local.supervisor import Supervisor
 from deploy.local.trouble import Trouble
 from infrastructure import env
@@ -32,7 +33,7 @@ from infrastructure.redis import client as redis
 from infrastructure.redis.config import RedisConfig
 from infrastructure.storage import open as storage
 from infrastructure.storage.config import StorageConfig
-from services.cli.telling import Command, tells_trouble
+from services.cli.telling import Command, ready, tells_trouble
 
 Environment: TypeAlias = Mapping[str, str]
 
@@ -65,6 +66,16 @@ def _of_stack(layout: Layout) -> Environment | None:
     return services[0].environment
 
 
+def services_stopped() -> AbstractContextManager[Callable[[], None]]:
+    """The stack of the working directory without its services, as long as the block runs: see `quiet`.
+
+    Where no stack runs here it is for the operator to stop them, and what is given does nothing.
+    """
+    if _of_stack(here()) is None:
+        return nullcontext(lambda: None)
+    return quiet(here(), report=ready)
+
+
 def operates(command: Callable[[Namespace, Environment], Awaitable[int]]) -> Command:
     """The coroutine function as a command, which is given the environment and tells in a sentence what is not there."""
 
@@ -92,10 +103,18 @@ async def _run(
     return await command(given, found)
 
 
-def open_primary(environment: Environment) -> AbstractAsyncContextManager[postgres.Primary]:
-    """The server that takes writes, over few connections. Raises what `infrastructure.postgres` raises."""
-    config = env.read(PrimaryConfig, environment)
-    return postgres.open_primary(msgspec.structs.replace(config, pool_size=CONNECTIONS))
+def open_primary(
+    environment: Environment, *, required: bool = True, patience: float | None = None
+) -> AbstractAsyncContextManager[postgres.Primary]:
+    """The server that takes writes, over few connections. Raises what `infrastructure.postgres` raises.
+
+    Unless it is `required`, nothing is asked of it, nor of its schema, at the start. A statement may take `patience`
+    seconds, in place of what services allow.
+    """
+    config = msgspec.structs.replace(env.read(PrimaryConfig, environment), pool_size=CONNECTIONS)
+    if patience is not None:
+        config = msgspec.structs.replace(config, statement_timeout=patience)
+    return postgres.open_primary(config, required=required)
 
 
 @asynccontextmanager

@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
-from contracts.errors import ObjectMissing, Unavailable
+from contracts.errors import Unavailable
 from contracts.images import Blob, Failure
 from infrastructure.telemetry import metrics
+from services.worker.examine import Condition, examine
 from services.worker.ports import Clock, Placements, Walks
 from services.worker.rebalance import Hands, Relocation, relocate
 from services.worker.stored import Owners, Stored, digest, objects_of, with_objects
@@ -30,15 +30,6 @@ LEASE = timedelta(minutes=5)
 
 PAUSE = 30.0
 """Seconds between looks when there is nothing to verify, or somebody else does."""
-
-
-class Condition(StrEnum):
-    """What a copy was found to be; of a silent one nothing is known."""
-
-    GOOD = "good"
-    MISSING = "missing"
-    WRONG = "wrong"
-    SILENT = "silent"
 
 
 class Scrubbed(msgspec.Struct):
@@ -177,24 +168,19 @@ class Verify:
     async def _read(self, stored: Stored, shard: str, done: Scrubbed) -> tuple[Condition, bytes]:
         if shard not in self._listed():
             return Condition.MISSING, b""
-        if shard not in self._copies.reachable:
-            return Condition.SILENT, b""
-        await self._hands.pace.spend(stored.size)
-        try:
-            data = await self._copies.read(stored.key, shard)
-        except ObjectMissing:
+        if shard in self._copies.reachable:
+            await self._hands.pace.spend(stored.size)
+        condition, data = await examine(stored, shard, copies=self._copies)
+        if condition is Condition.MISSING:
             done.missing += 1
             logger.warning("the copy of %s on shard %s is missing", stored.key, shard)
-            return Condition.MISSING, b""
-        except Unavailable:
-            return Condition.SILENT, b""
-        done.copies += 1
-        done.bytes += len(data)
-        if await asyncio.to_thread(stored.is_right, data):
-            return Condition.GOOD, data
-        done.wrong += 1
-        logger.error("the copy of %s on shard %s has other bytes than it should", stored.key, shard)
-        return Condition.WRONG, data
+        elif condition is not Condition.SILENT:
+            done.copies += 1
+            done.bytes += len(data)
+        if condition is Condition.WRONG:
+            done.wrong += 1
+            logger.error("the copy of %s on shard %s has other bytes than it should", stored.key, shard)
+        return condition, data
 
     async def _repair(self, stored: Stored, shard: str, data: bytes, done: Scrubbed) -> bool:
         """Whether the copy is good now. One on a shard that is gone is for the rebalancing to move."""

@@ -1,0 +1,123 @@
+"""`chitram restore`: puts a backup back into a new system, and tells what the storage lacks."""
+
+from argparse import Namespace
+from functools import partial
+
+import msgspec
+
+from infrastructure import env
+from infrastructure.backups.reading import Backup
+from infrastructure.nats.forget import forget, require_no_readers
+from infrastructure.postgres.refilling import Refilling
+from infrastructure.redis.config import RedisConfig
+from infrastructure.redis.flush import flush
+from services.cli.backup import PATIENCE
+from services.cli.caring import as_json
+from services.cli.rooms import (
+    Environment,
+    open_nats,
+    open_primary,
+    open_redis,
+    open_storage,
+    operates,
+    services_stopped,
+)
+from services.cli.stages import Stages
+from services.cli.telling import console
+from services.worker.backup.check import Checked, Finding, check
+from services.worker.backup.manifest import Manifest
+from services.worker.backup.restore import open_manifest, restore
+
+TITLES = {"rows": "Putting rows back", "objects": "Reading objects"}
+
+SHOWN = 10_000
+"""Findings that a program is given at most; there may be more."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was found; `made_at` is the moment that the rows are of."""
+
+    backup: Manifest
+    checked: Checked
+    findings: tuple[Finding, ...]
+
+
+@operates
+async def run(given: Namespace, environment: Environment) -> int:
+    """0 when everything is there, 1 when a copy of an object is missing, wrong, or can't be looked at."""
+    backup = Backup(given.source)
+    manifest = await open_manifest(backup)
+    if given.check:
+        report = await _check(given, environment, backup, manifest)
+    else:
+        with services_stopped() as settle:
+            await _restore(environment, backup, manifest)
+            settle()
+            report = await _check(given, environment, backup, manifest)
+    if given.json:
+        as_json(report)
+    else:
+        _tell(given, report)
+    return 0 if report.checked.is_good else 1
+
+
+async def _restore(environment: Environment, backup: Backup, manifest: Manifest) -> None:
+    async with (
+        open_nats(environment) as nats,
+        open_redis(environment) as redis,
+        open_primary(environment, required=False, patience=PATIENCE) as primary,
+    ):
+        await require_no_readers(nats)
+        with Stages(TITLES) as stages:
+            await restore(
+                backup,
+                manifest,
+                database=Refilling(primary),
+                forget=(partial(forget, nats), partial(flush, redis, env.read(RedisConfig, environment).prefix)),
+                hear=stages.hear,
+            )
+
+
+async def _check(given: Namespace, environment: Environment, backup: Backup, manifest: Manifest) -> Report:
+    findings: list[Finding] = []
+
+    def told(finding: Finding) -> None:
+        if len(findings) < SHOWN:
+            findings.append(finding)
+        if not given.json:
+            _show(finding)
+
+    async with (
+        open_primary(environment, required=False) as primary,
+        open_storage(environment, primary) as storage,
+    ):
+        with Stages(TITLES) as stages:
+            checked = await check(
+                backup, manifest, copies=storage.copies, mend=not given.check, told=told, hear=stages.hear
+            )
+    return Report(manifest, checked, tuple(findings))
+
+
+def _show(finding: Finding) -> None:
+    then = ", put back" if finding.put_back else ""
+    console.print(f"{finding.condition}{then}  {finding.key}  on {finding.shard}", markup=False)
+
+
+def _tell(given: Namespace, report: Report) -> None:
+    done = report.checked
+    if not given.check:
+        console.print(
+            f"{report.backup.rows:,} rows are back as they were at {report.backup.made_at:%Y-%m-%d %H:%M:%SZ}."
+        )
+    console.print(f"{done.objects:,} objects were looked for on their shards.")
+    if done.is_good:
+        console.print("Every copy is there and right.")
+        return
+    console.print(
+        f"Copies: {done.missing:,} were missing, {done.wrong:,} wrong, {done.silent:,} on shards that don't answer; "
+        f"{done.put_back:,} are put back."
+    )
+    if done.lost:
+        console.print(f"Of {done.lost:,} objects there is no good copy any more.")
+    if given.check:
+        console.print("What has another good copy is repaired by: chitram scrub")

@@ -1,0 +1,1 @@
+"""Saving everything, putting it back, and telling what is missing."""

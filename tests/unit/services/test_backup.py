@@ -1,0 +1,165 @@
+"""Saving objects that go or move meanwhile; backups that this release can't restore."""
+
+from collections.abc import Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from contracts.errors import ObjectMissing, Refused
+from contracts.images import Blob
+from services.worker.backup.back_up import back_up
+from services.worker.backup.check import check
+from services.worker.backup.manifest import MANIFEST, decode, encode
+from services.worker.backup.restore import open_manifest, restore
+from services.worker.stored import digest
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+
+
+class Directory:
+    """A backup in memory."""
+
+    def __init__(self):
+        self.files = {}
+        self.objects = {}
+
+    @asynccontextmanager
+    async def open_snapshot(self, blobs):
+        yield Snapshot(blobs)
+
+    def compressed(self, name):
+        @contextmanager
+        def writing() -> Iterator:
+            self.files[name] = b""
+
+            def write(data):
+                self.files[name] += data
+
+            yield write
+
+        return writing()
+
+    def write(self, name, data):
+        self.files[name] = data
+
+    def write_object(self, key, data):
+        self.objects[key] = data
+
+    def read_object(self, key):
+        return self.objects.get(key)
+
+    def lines(self, name):
+        return iter(self.files[name].splitlines())
+
+    def read(self, name):
+        return self.files[name]
+
+    def verify(self):
+        pass
+
+
+class Snapshot:
+    """Blobs and no other rows."""
+
+    def __init__(self, blobs):
+        self._blobs = blobs
+
+    async def migrations(self):
+        return ("1",)
+
+    async def relations(self):
+        return ()
+
+    async def blobs(self, after, limit):
+        return tuple(blob for blob in self._blobs if blob.id > after)
+
+
+class Shards:
+    """Copies by key and shard, and what the rows say now."""
+
+    reachable = frozenset({"a", "b", "c"})
+
+    def __init__(self, copies, now=()):
+        self.copies = copies
+        self.now = {blob.id: blob for blob in now}
+
+    async def read(self, key, shard):
+        try:
+            return self.copies[key, shard]
+        except KeyError:
+            raise ObjectMissing from None
+
+    async def write(self, key, shard, data, content_type):
+        self.copies[key, shard] = data
+
+    async def blob(self, blob_id):
+        return self.now.get(blob_id)
+
+
+def blob(number, data, *placement):
+    return Blob(UUID(int=number), digest(data), len(data), "image/png", 1, 1, 1, placement)
+
+
+async def save(directory, blobs, shards):
+    """A backup with objects."""
+    return await back_up(
+        directory,
+        open_snapshot=lambda: directory.open_snapshot(blobs),
+        copies=shards,
+        placements=shards,
+        clock=lambda: NOW,
+    )
+
+
+async def test_objects_are_saved_from_where_they_are_right():
+    """One has moved, one was deleted by its owner, one has a bad copy, and one is lost, which counts."""
+    moved, gone, spoilt, lost = (blob(n, b"%d" % n, "a", "b") for n in range(1, 5))
+    now = [msgspec.structs.replace(moved, placement=("c",)), spoilt, lost]
+    shards = Shards({(moved.key, "c"): b"1", (spoilt.key, "a"): b"x", (spoilt.key, "b"): b"3"}, now)
+    directory = Directory()
+    manifest = await save(directory, [moved, gone, spoilt, lost], shards)
+    assert directory.objects == {moved.key: b"1", spoilt.key: b"3"}
+    assert (manifest.objects, manifest.bytes, manifest.absent) == (4, 4, 1)
+
+
+async def test_a_copy_on_a_silent_shard_is_not_called_missing():
+    """Nothing is known of it; what the backup has is put where it can be put."""
+    one = blob(1, b"1", "a", "elsewhere")
+    directory, shards = Directory(), Shards({(one.key, "a"): b"1"}, [one])
+    manifest = await save(directory, [one], shards)
+    shards.copies.clear()
+    told = []
+    done = await check(directory, manifest, copies=shards, mend=True, told=told.append)
+    assert {(finding.shard, finding.condition.value, finding.put_back) for finding in told} == {
+        ("a", "missing", True),
+        ("elsewhere", "silent", False),
+    }
+    assert (done.is_good, done.lost, shards.copies) == (False, 0, {(one.key, "a"): b"1"})
+
+
+async def test_a_backup_of_a_newer_release_is_refused():
+    """By its format, or by a migration that is not known here."""
+    directory = Directory()
+    manifest = await save(directory, [], Shards({}))
+    with pytest.raises(Refused, match="newer release"):
+        await restore(directory, manifest, database=Newer(), forget=())
+    directory.files[MANIFEST] = encode(msgspec.structs.replace(manifest, format=2))
+    with pytest.raises(Refused, match="format 2"):
+        await open_manifest(directory)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"format": 1}'])
+def test_a_manifest_that_says_nothing_is_damaged(data):
+    """Whatever is missing in it."""
+    with pytest.raises(Refused, match="damaged"):
+        decode(data)
+
+
+class Newer:
+    """A database of a release that lacks a migration."""
+
+    def unknown(self, migrations):
+        return list(migrations)
