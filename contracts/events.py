@@ -69,8 +69,16 @@ class ImageChanged(ImageEvent, frozen=True, tag="image.changed.v1"):
     """A person changed an image's words."""
 
 
+class ImageTrashed(ImageEvent, frozen=True, tag="image.trashed.v1"):
+    """An image is gone for every reader, and may come back."""
+
+
+class ImageRestored(ImageEvent, frozen=True, tag="image.restored.v1"):
+    """An image is back from the trash, as it was."""
+
+
 class ImageDeleted(ImageEvent, frozen=True, tag="image.deleted.v1"):
-    """An image is gone for every reader; its objects are still to be erased."""
+    """An image is gone for every reader and for good; its objects are still to be erased."""
 
 
 class CredentialChanged(Event, frozen=True, tag="credential.changed.v1"):
@@ -131,6 +139,8 @@ AnyEvent = (
     | ImageReady
     | ImageFailed
     | ImageChanged
+    | ImageTrashed
+    | ImageRestored
     | ImageDeleted
     | ImageMoved
     | CredentialChanged

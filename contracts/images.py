@@ -89,7 +89,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     `version` grows by one with every change; a higher version is always the newer truth. `metadata` is what the camera
     wrote, for everyone who may see the image; `place` is where it was (`latitude`, `longitude` in degrees,
     `altitude_m`), for the owner alone: only `view_fields(..., for_owner=True)` shows it. Signed links hold for one
-    `link_epoch`.
+    `link_epoch`. What is in the trash since `trashed_at` can be restored; `deleted_at`, once set, stays.
     """
 
     id: UUID
@@ -110,10 +110,15 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     metadata_stripped: bool = False
     place: dict[str, float] = {}
     link_epoch: int = 0
+    trashed_at: datetime | None = None
 
     def is_expired(self, now: datetime) -> bool:
         """Whether its time is over: then it is gone for everybody, deleted yet or not."""
         return self.expires_at is not None and self.expires_at <= now
+
+    def is_there(self, now: datetime) -> bool:
+        """Whether it is there for anybody: neither deleted nor in the trash, and its time is not over."""
+        return self.deleted_at is None and self.trashed_at is None and not self.is_expired(now)
 
 
 class ThumbnailView(msgspec.Struct, frozen=True):
@@ -200,7 +205,7 @@ def view_fields(image: Image, *, for_owner: bool = False) -> dict[str, Any]:
         "created_at": image.created_at,
         "updated_at": image.updated_at,
         "expires_at": image.expires_at,
-        "deleted_at": image.deleted_at,
+        "deleted_at": image.deleted_at or image.trashed_at,
         "version": image.version,
         "placeholder": blob.placeholder,
         "dominant_color": blob.dominant_color,

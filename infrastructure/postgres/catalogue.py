@@ -54,7 +54,7 @@ class Catalogue:
         self._reader = reader
 
     async def select_image(self, image_id: UUID) -> Found:
-        """The image, whatever its visibility; None when there is none or it is deleted."""
+        """The image, whatever its visibility; None when there is none or it is deleted or in the trash."""
         found = await self._reader.read(_SELECT_IMAGE, image_id)
         return Found(image_of(found.rows[0]) if found.rows else None, found.as_of)
 
@@ -70,7 +70,7 @@ class Catalogue:
         return Versions({row["id"]: row["version"] for row in found.rows}, found.as_of)
 
 
-_SELECT_IMAGE = f"{SELECT_IMAGES} WHERE images.id = $1 AND images.deleted_at IS NULL"
+_SELECT_IMAGE = f"{SELECT_IMAGES} WHERE images.id = $1 AND images.deleted_at IS NULL AND images.trashed_at IS NULL"
 
 
 def page_statement(limit: int, after: Place | None, wanted: Wanted) -> tuple[str, list[object]]:
@@ -79,7 +79,9 @@ def page_statement(limit: int, after: Place | None, wanted: Wanted) -> tuple[str
     Only the filters that are asked for appear in it, so that each combination is planned for what it is.
     """
     arguments: list[object] = [limit]
-    conditions = ["images.deleted_at IS NULL", *_of_visibility(wanted.visibilities), *_of_status(wanted.status)]
+    trashed = "images.trashed_at IS NOT NULL" if wanted.trash else "images.trashed_at IS NULL"
+    conditions = ["images.deleted_at IS NULL", trashed]
+    conditions += [*_of_visibility(wanted.visibilities), *_of_status(wanted.status)]
     if after is not None:
         arguments += after
         conditions.append("(images.created_at, images.id) < ($2, $3)")

@@ -12,30 +12,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.audit import Deed
-from contracts.errors import ImageNotFound, QuotaExceeded, Unavailable
-from contracts.events import ImageChanged, ImageDeleted, ImageEvent, ImageFailed, ImageReady, ImageUploaded
+from contracts.errors import QuotaExceeded, Unavailable
+from contracts.events import ImageEvent, ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Blob, Derivative, Failure, Image, Status
 from contracts.principals import SYSTEM, Principal
 from infrastructure.postgres import arrivals, blobs
 from infrastructure.postgres.arrivals import Arrival
 from infrastructure.postgres.audit import deed_values, insert_deed
 from infrastructure.postgres.blobs import Progress
-from infrastructure.postgres.connection import Connection, fetch
+from infrastructure.postgres.changes import StoredImage, deed_of, kind_of, lock_image, update_image
+from infrastructure.postgres.connection import Connection
 from infrastructure.postgres.discarded import Copy, insert_discarded
 from infrastructure.postgres.events import insert_event
 from infrastructure.postgres.idempotency import Earlier, Once, select_earlier
 from infrastructure.postgres.primary import Primary
-from infrastructure.postgres.rows import SELECT_IMAGES, image_of, json_text
 
 ATTEMPTS = 5
 """How often an upload looks for the blob with its bytes before it gives up."""
-
-
-class StoredImage(Struct, frozen=True):
-    """An image as it stands, and the hash of the token that may delete it."""
-
-    image: Image
-    delete_token_hash: bytes | None
 
 
 class Committed(Struct, frozen=True):
@@ -114,9 +107,10 @@ class Ledger:
     async def update(
         self, image_id: UUID, decide: Callable[[StoredImage], Image], *, by: Principal = SYSTEM
     ) -> Committed:
-        """Stores the words and rights of the image that `decide` makes of the one it is shown. Says ImageChanged.
+        """Stores the words and rights of the image that `decide` makes of the one it is shown.
 
-        Filename, visibility, owner, description, tags, metadata, expiry and link epoch are taken from it; the rest
+        Says ImageChanged, or ImageTrashed or ImageRestored when it comes into the trash or out of it. Filename,
+        visibility, owner, description, tags, metadata, expiry, trash and link epoch are taken from it; the rest
         stays, and version and time of change are set here. Raises ImageNotFound, or what `decide` raises to refuse.
         `decide` runs while the row is locked, and again if the transaction has to be repeated: it must have no effects.
         """
@@ -137,9 +131,10 @@ class Ledger:
                 place=wish.place,
                 expires_at=wish.expires_at,
                 link_epoch=wish.link_epoch,
+                trashed_at=wish.trashed_at,
             )
 
-        return await self._change(image_id, change, ImageChanged, by)
+        return await self._change(image_id, change, by)
 
     async def delete(
         self, image_id: UUID, decide: Callable[[StoredImage], None], *, by: Principal = SYSTEM
@@ -153,21 +148,32 @@ class Ledger:
             decide(stored)
             return replace(stored.image, version=stored.image.version + 1, updated_at=now, deleted_at=now)
 
-        return await self._change(image_id, change, ImageDeleted, by)
+        return await self._change(image_id, change, by)
+
+    async def withdraw(
+        self, image_id: UUID, decide: Callable[[StoredImage], bool], *, by: Principal = SYSTEM
+    ) -> Committed:
+        """Puts an image into the trash where `decide` says so, else marks it as deleted, for good.
+
+        Says ImageTrashed or ImageDeleted. Raises ImageNotFound, or what `decide` raises to refuse; what holds for
+        `update`'s holds for this one.
+        """
+
+        def change(stored: StoredImage, now: datetime) -> Image:
+            what = {"trashed_at": now} if decide(stored) else {"deleted_at": now}
+            return replace(stored.image, version=stored.image.version + 1, updated_at=now, **what)
+
+        return await self._change(image_id, change, by)
 
     async def _change(
-        self,
-        image_id: UUID,
-        change: Callable[[StoredImage, datetime], Image],
-        kind: type[ImageChanged] | type[ImageDeleted],
-        by: Principal,
+        self, image_id: UUID, change: Callable[[StoredImage, datetime], Image], by: Principal
     ) -> Committed:
         async def work(connection: Connection) -> ImageEvent:
-            stored = await _lock_image(connection, image_id)
+            stored = await lock_image(connection, image_id)
             now = self._clock()
             image = change(stored, now)
-            await _update_image(connection, image)
-            event = kind(self._new_id(), now, image)
+            await update_image(connection, image)
+            event = kind_of(stored.image, image)(self._new_id(), now, image)
             await insert_event(connection, event)
             await insert_deed(connection, self._new_id(), now, by, deed_of(stored.image, image))
             return event
@@ -182,7 +188,7 @@ class Ledger:
         """
 
         async def work(connection: Connection) -> None:
-            deed = decide(await _lock_image(connection, image_id))
+            deed = decide(await lock_image(connection, image_id))
             await insert_deed(connection, self._new_id(), self._clock(), by, deed)
 
         await self._primary.transact(work)
@@ -241,7 +247,7 @@ class Ledger:
             now = self._clock()
             if not await blobs.update_pending(connection, image_id, now):
                 return None
-            image = (await _lock_image(connection, image_id)).image
+            image = (await lock_image(connection, image_id)).image
             kind = ImageReady if image.status is Status.READY else ImageFailed
             await insert_event(connection, kind(self._new_id(), now, image))
             return image
@@ -262,11 +268,19 @@ class Ledger:
 
         return (await self._primary.transact(work))[0]
 
-    async def select_expired(self, now: datetime, limit: int) -> tuple[UUID, ...]:
-        """Images whose time was over at `now` and that are not deleted, the longest gone first."""
+    async def select_over(self, now: datetime, emptied: datetime, limit: int) -> tuple[UUID, ...]:
+        """Images that are not deleted and whose time was over at `now`, or that were in the trash at `emptied`.
+
+        Of either kind `limit` at most, the longest gone.
+        """
         rows = await self._primary.fetch(
-            "SELECT id FROM images WHERE expires_at <= $1 AND deleted_at IS NULL ORDER BY expires_at LIMIT $2",
+            """
+            (SELECT id FROM images WHERE expires_at <= $1 AND deleted_at IS NULL ORDER BY expires_at LIMIT $3)
+            UNION
+            (SELECT id FROM images WHERE trashed_at <= $2 AND deleted_at IS NULL ORDER BY trashed_at LIMIT $3)
+            """,
             now,
+            emptied,
             limit,
         )
         return tuple(row[0] for row in rows)
@@ -293,24 +307,6 @@ class Ledger:
         await self._primary.transact(work)
 
 
-def deed_of(before: Image, after: Image) -> Deed:
-    """What a change of an image was: which of its words and rights, and from which visibility to which."""
-    if after.deleted_at is not None:
-        return Deed(action="image.deleted", image_id=after.id, user_id=after.owner_id)
-    names = [name for name in _WORDS_AND_RIGHTS if getattr(before, name) != getattr(after, name)]
-    if names == ["link_epoch"]:
-        return Deed(action="image.links_revoked", image_id=after.id, user_id=after.owner_id)
-    details: dict[str, object] = {"fields": names}
-    if "visibility" in names:
-        details["visibility"] = f"{before.visibility} -> {after.visibility}"
-    return Deed(action="image.changed", image_id=after.id, user_id=after.owner_id, details=details)
-
-
-_WORDS_AND_RIGHTS = (
-    *("filename", "visibility", "owner_id", "description", "tags", "metadata", "place", "expires_at", "link_epoch"),
-)
-
-
 async def renew_images(
     connection: Connection, blob_id: UUID, now: datetime, say: Callable[[Image], ImageEvent]
 ) -> tuple[Image, ...]:
@@ -327,63 +323,3 @@ def copies_of(blob: Blob) -> Iterator[Copy]:
     for key, placement in [(blob.key, blob.placement), *((made.key, made.placement) for made in blob.derivatives)]:
         for shard in placement:
             yield key, shard
-
-
-async def _lock_image(connection: Connection, image_id: UUID) -> StoredImage:
-    """A live image, which nobody else changes until the transaction ends. Raises ImageNotFound.
-
-    It is looked for also where it isn't: what is absent takes as long as what is somebody else's.
-    """
-    rows = await fetch(connection, "SELECT id FROM images WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", image_id)
-    stored = await _select_image(connection, image_id)
-    if not rows or stored is None:
-        raise ImageNotFound
-    return stored
-
-
-async def _select_image(connection: Connection, image_id: UUID) -> StoredImage | None:
-    """The image that was locked before; None where there was none.
-
-    Its own statement and not part of the locking one: that may wait, and would then show the image as it is
-    after the wait beside the blob as it was before.
-    """
-    rows = await fetch(connection, f"{SELECT_IMAGES} WHERE images.id = $1", image_id)
-    return StoredImage(image_of(rows[0]), rows[0]["delete_token_hash"]) if rows else None
-
-
-async def _update_image(connection: Connection, image: Image) -> None:
-    await fetch(
-        connection,
-        """
-        UPDATE images
-        SET
-            version = $2,
-            updated_at = $3,
-            filename = $4,
-            visibility = $5,
-            owner_id = $6,
-            description = $7,
-            tags = $8,
-            metadata = $9,
-            metadata_stripped = $10,
-            place = $11,
-            expires_at = $12,
-            deleted_at = $13,
-            link_epoch = $14
-        WHERE id = $1
-        """,
-        image.id,
-        image.version,
-        image.updated_at,
-        image.filename,
-        image.visibility.value,
-        image.owner_id,
-        image.description,
-        image.tags,
-        json_text(image.metadata),
-        image.metadata_stripped,
-        json_text(image.place),
-        image.expires_at,
-        image.deleted_at,
-        image.link_epoch,
-    )

@@ -25,6 +25,7 @@ SELECT
     images.updated_at,
     images.expires_at,
     images.deleted_at,
+    images.trashed_at,
     blobs.id,
     blobs.sha256,
     blobs.size,
@@ -62,7 +63,7 @@ def image_of(row: asyncpg.Record) -> Image:
     """
     (
         image_id, version, filename, visibility, owner_id, description, tags, metadata, metadata_stripped, place,
-        pending, link_epoch, created_at, updated_at, expires_at, deleted_at,
+        pending, link_epoch, created_at, updated_at, expires_at, deleted_at, trashed_at,
         blob_id, sha256, size, content_type, width, height, frames, placement,
         state, failure_code, failure_message,
         derivatives, placeholder, dominant_color, perceptual_hash,
@@ -99,6 +100,7 @@ def image_of(row: asyncpg.Record) -> Image:
         tags=tuple(tags),
         expires_at=expires_at,
         deleted_at=deleted_at,
+        trashed_at=trashed_at,
         metadata=_metadata.decode(metadata),
         metadata_stripped=metadata_stripped,
         place=_place.decode(place),

@@ -190,12 +190,14 @@ def _show_image(image: Image, record: Record) -> None:
         ("owner", image.owner_id or "nobody"),
         ("created", image.created_at),
         ("changed", image.updated_at),
+        ("in the trash", f"since {image.trashed_at}" if image.trashed_at else "no"),
+        ("expires", image.expires_at or "never"),
         ("deleted", image.deleted_at or "no"),
         ("blob", f"{blob.id}, of {record.images_of_blob} images"),
         ("bytes", f"{blob.size:,} {blob.content_type}, {blob.width} x {blob.height}, sha256 {blob.sha256}"),
         ("primary", record.lsn),
     ):
-        console.print(f"{name:<12}{value}", markup=False)
+        console.print(f"{name:<14}{value}", markup=False)
 
 
 def _table(title: str, rows: Sequence[msgspec.Struct]) -> None:

@@ -118,6 +118,7 @@ def _write_routes() -> list[HTTPRouteHandler]:
         upload=_unbound,
         change=_unbound,
         delete=_unbound,
+        restore=_unbound,
         max_file_size=0,
         clock=_unbound,
         accounts=AccountCases(*(_unbound for _ in AccountCases.__struct_fields__)),

@@ -32,7 +32,8 @@ OF_ONESELF = "me"
 
 class Asked(msgspec.Struct, frozen=True):
     """What a caller wants to see: at most `limit` images after a place, with all of the tags, of one type, owner,
-    visibility and status. `visibility` is None for whatever he may see, `owner` may be `me`.
+    visibility and status. `visibility` is None for whatever he may see, `owner` may be `me`, and is with `trash`, for
+    those that are in it, where none is named.
     """
 
     limit: int
@@ -42,21 +43,23 @@ class Asked(msgspec.Struct, frozen=True):
     owner: UUID | str | None = None
     visibility: Visibility | None = None
     status: Status | None = None
+    trash: bool = False
 
 
 def wanted_by(asked: Asked, principal: Principal, now: datetime | None = None) -> Wanted:
     """The images of a list that a caller may see and that live still.
 
-    These are public ones, all of his own and, of whoever he asks for, an admin's.
+    These are public ones, all of his own and, of whoever he asks for, an admin's. The trash is its owner's and admins'.
 
     An admin who asks for nobody's and for no visibility gets the public list, like everybody. Raises `Unauthorized`
     to an anonymous caller who asks for his own.
     """
-    owner = require_user(principal) if asked.owner == OF_ONESELF else asked.owner
+    is_of_oneself = asked.owner == OF_ONESELF or (asked.trash and asked.owner is None)
+    owner = require_user(principal) if is_of_oneself else asked.owner
     owner_id = owner if isinstance(owner, UUID) else None
     is_his = principal.is_user(owner_id) or (principal.is_admin and (owner_id, asked.visibility) != (None, None))
-    shown = visibilities(asked.visibility, all_of_them=is_his)
-    return Wanted(shown, owner_id, asked.tags, asked.content_type, asked.status, now)
+    shown = frozenset() if asked.trash and not is_his else visibilities(asked.visibility, all_of_them=is_his)
+    return Wanted(shown, owner_id, asked.tags, asked.content_type, asked.status, now, asked.trash)
 
 
 def belongs(image: Image, wanted: Wanted) -> bool:
@@ -64,6 +67,7 @@ def belongs(image: Image, wanted: Wanted) -> bool:
     return (
         image.visibility in wanted.visibilities
         and image.deleted_at is None
+        and (image.trashed_at is not None) == wanted.trash
         and not (wanted.living_at is not None and image.is_expired(wanted.living_at))
         and wanted.owner_id in {None, image.owner_id}
         and set(wanted.tags) <= set(image.tags)

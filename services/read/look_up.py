@@ -59,8 +59,8 @@ class Sources(msgspec.Struct, frozen=True):
 async def look_up(image_id: str, asking: Asking, *, sources: Sources, opens: Opens) -> Remembered:
     """The image under this id, with its answer ready, not older than the change that the caller's token stands for.
 
-    Raises `ImageNotFound` for what is not there, what is deleted or expired, what the caller may not see and what is no
-    id at all: they look alike. Raises `Unavailable` when nobody who could answer is there.
+    Raises `ImageNotFound` for what is not there, what is deleted, expired or in the trash, what the caller may not see
+    and what is no id at all: they look alike. Raises `Unavailable` when nobody who could answer is there.
     """
     token = asking.token
     found = sources.memory.get(image_id) if sources.lease.is_held else None
@@ -68,8 +68,7 @@ async def look_up(image_id: str, asking: Asking, *, sources: Sources, opens: Ope
     if found is None or (token is not None and not _is_after(found, token)):
         found = await _find(_parse(image_id), token, sources)
     image = found.image
-    is_gone = image.deleted_at is not None or image.is_expired(sources.clock())
-    if is_gone or not may_see(image, asking.principal, asking.link, opens=opens):
+    if not image.is_there(sources.clock()) or not may_see(image, asking.principal, asking.link, opens=opens):
         if is_remembered:
             await _search_in_vain(image.id, sources)
         raise ImageNotFound

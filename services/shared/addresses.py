@@ -14,6 +14,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "/api/v1/images/{image_id}": (*_READ, "PATCH", "DELETE"),
     "/api/v1/images/{image_id}/file": _READ,
     "/api/v1/images/{image_id}/links": ("POST", "DELETE"),
+    "/api/v1/images/{image_id}/restore": ("POST",),
     "/api/v1/images/{image_id}/thumbnail": _READ,
     "/api/v1/images/{image_id}/thumbnails/{variant}": _READ,
     "/api/v1/auth/register": ("POST",),

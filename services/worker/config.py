@@ -16,6 +16,7 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     some are on the list. `keep_audit` is how many seconds entries stay in the audit log (a year), which gives up none
     before a day.
     `erase_grace` is how many seconds the objects of an image stay after it was erased.
+    `trash` is how many seconds images stay in the trash (30 days).
     `keep_keys` is how many seconds an upload can be sent again under its Idempotency-Key.
     `scrub_rate` is how many MB a second the background walk reads, `scrub_age` after how many seconds a copy
     that was found good is read again. `sweep_every` is the seconds between two sweeps, `sweep_grace` how old an
@@ -33,6 +34,7 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     )
     keep_audit: Annotated[int, msgspec.Meta(gt=DAY)] = msgspec.field(name="CHITRAM_AUDIT_KEEP", default=365 * DAY)
     erase_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_ERASE_GRACE", default=5)
+    trash: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_TRASH", default=30 * DAY)
     keep_keys: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_IDEMPOTENCY_KEEP", default=86_400)
     scrub_rate: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(name="CHITRAM_SCRUB_RATE", default=1.0)
     scrub_age: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_SCRUB_AGE", default=30 * 86_400)

@@ -176,7 +176,8 @@ class Work:
             audit=AuditLog(primary),
             clock=utc_now,
         )
-        yield background(keep_expiring(expirations=self._ledger, clock=utc_now))
+        trash = timedelta(seconds=config.trash)
+        yield background(keep_expiring(trash, expirations=self._ledger, clock=utc_now))
         yield background(people(timedelta(seconds=config.keep_audit)))
         yield background(self._care.keep_scrubbing())
         yield background(self._care.keep_sweeping())

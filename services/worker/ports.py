@@ -223,23 +223,6 @@ class Progress(Protocol):
     def seconds(self) -> float: ...
 
 
-class Stored(Protocol):
-    """An image as it stands on the primary."""
-
-    @property
-    def image(self) -> Image: ...
-
-
-class Expirations(Protocol):
-    """Images that have an end, and how they are deleted. Raises `Unavailable`."""
-
-    async def select_expired(self, now: datetime, limit: int) -> Sequence[UUID]: ...
-
-    async def delete(self, image_id: UUID, decide: Callable[[Stored], None], *, by: Principal) -> object:
-        """Raises `ImageNotFound`, or what `decide` raises."""
-        ...
-
-
 class Ledger(Protocol):
     """The primary's truth. Each call writes rows and events together, and may be repeated. Raises `Unavailable`."""
 

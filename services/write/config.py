@@ -12,9 +12,12 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class WriteConfig(msgspec.Struct, frozen=True):
-    """`max_file_size` is in bytes (25 MiB). `dedupe` says whose uploads of the same bytes are stored once."""
+    """`max_file_size` is in bytes (25 MiB). `dedupe` says whose uploads of the same bytes are stored once.
+    `trash` is how many seconds people can restore what they have deleted (30 days); with 0 deleting is final.
+    """
 
     max_file_size: Positive = msgspec.field(name="CHITRAM_MAX_FILE_SIZE", default=25 << 20)
+    trash: Natural = msgspec.field(name="CHITRAM_TRASH", default=30 * 86_400)
     dedupe: Dedupe = msgspec.field(name="CHITRAM_DEDUPE", default=Dedupe.GLOBAL)
 
 

@@ -70,6 +70,7 @@ from services.write.make_link import make_link
 from services.write.ownership import new_delete_token
 from services.write.ports import Settle
 from services.write.register import register
+from services.write.restore import restore
 from services.write.revoke_key import revoke_key
 from services.write.revoke_links import revoke_links
 from services.write.scan import scan
@@ -136,7 +137,10 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     anonymous_expiry=people.anonymous_expiry,
                 ),
                 change=partial(change, ledger=ledger, settle=settling, clock=utc_now),
-                delete=partial(delete, ledger=ledger, settle=settling, clock=utc_now),
+                delete=partial(
+                    delete, trash=timedelta(seconds=config.trash), ledger=ledger, settle=settling, clock=utc_now
+                ),
+                restore=partial(restore, ledger=ledger, clock=utc_now),
                 max_file_size=config.max_file_size,
                 clock=utc_now,
                 accounts=_account_cases(people, account_rooms, departures, settling),

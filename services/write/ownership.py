@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.errors import DeleteTokenRequired, ImageNotFound, InvalidDeleteToken, InvalidField, Unauthorized
-from contracts.images import Visibility
+from contracts.images import Image, Visibility
 from contracts.principals import Principal, Scope
 from services.shared.principals import require_scope
 from services.shared.tokens import token_hash
@@ -34,10 +34,25 @@ def require_right_to_hide(visibility: Visibility, owner_id: UUID | None) -> None
         )
 
 
-def require_living(stored: Stored, now: datetime) -> None:
+def require_unexpired(stored: Stored, now: datetime) -> None:
     """Passes unless the image's time is over. Raises `ImageNotFound`: nobody can bring it back."""
     if stored.image.is_expired(now):
         raise ImageNotFound
+
+
+def require_living(stored: Stored, now: datetime) -> None:
+    """Passes unless the image's time is over or it is in the trash. Raises `ImageNotFound`."""
+    if not stored.image.is_there(now):
+        raise ImageNotFound
+
+
+def goes_to_trash(image: Image, principal: Principal) -> bool:
+    """Whether the principal's deleting can be undone: that of one's own image.
+
+    An anonymous image has nobody who could come back for it, and what an admin takes away from others, these must not
+    bring back.
+    """
+    return principal.is_user(image.owner_id)
 
 
 def require_right_to_change(stored: Stored, principal: Principal, token: str | None) -> None:

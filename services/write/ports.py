@@ -165,7 +165,9 @@ class Ledger(Protocol):
 
     async def update(self, image_id: UUID, decide: Callable[[Stored], Image], *, by: Principal) -> Committed: ...
 
-    async def delete(self, image_id: UUID, decide: Callable[[Stored], None], *, by: Principal) -> Committed: ...
+    async def withdraw(self, image_id: UUID, decide: Callable[[Stored], bool], *, by: Principal) -> Committed:
+        """Puts an image into the trash where `decide` says so, else deletes it for good."""
+        ...
 
     async def note(self, image_id: UUID, decide: Callable[[Stored], Deed], *, by: Principal) -> None:
         """Adds an entry about an image to the audit log and changes nothing else."""

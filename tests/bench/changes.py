@@ -12,8 +12,9 @@ from uuid import UUID, uuid4
 import msgspec
 
 from contracts.images import Image
+from infrastructure.postgres.changes import StoredImage
 from infrastructure.postgres.config import PrimaryConfig
-from infrastructure.postgres.ledger import Ledger, StoredImage
+from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import open_primary
 from services.shared.clock import utc_now
 

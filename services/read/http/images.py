@@ -87,9 +87,14 @@ def image_routes(identify: Identify, look_up: LookUp, list_images: ListImages) -
         status: Annotated[
             str | None, QueryParameter(required=False, description="`processing`, `ready` or `failed`")
         ] = None,
+        trash: Annotated[
+            bool, QueryParameter(required=False, description="true for one's own that are in the trash instead")
+        ] = False,
     ) -> Answer:
         asking = await who_asks(request, identify)
-        asked = read_asked(limit, cursor, tags, content_type, owner=owner, visibility=visibility, status=status)
+        asked = read_asked(
+            limit, cursor, tags, content_type, owner=owner, visibility=visibility, status=status, trash=trash
+        )
         page = await list_images(asked, asking)
         return json_answer(200, page, [REVALIDATE if asking.principal.user_id is None else PRIVATE])
 

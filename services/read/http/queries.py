@@ -28,6 +28,7 @@ def read_asked(
     owner: str | None = None,
     visibility: str | None = None,
     status: str | None = None,
+    trash: bool = False,
 ) -> Asked:
     """What a list's query asks for; an empty parameter is one not given. Raises `InvalidRequest` or `InvalidCursor`."""
     return Asked(
@@ -38,6 +39,7 @@ def read_asked(
         owner=_owner(owner),
         visibility=_one_of(Visibility, visibility, "visibility"),
         status=_one_of(Status, status, "status"),
+        trash=trash,
     )
 
 

@@ -6,7 +6,7 @@ from services.shared.health import Dependency, Storage, health_routes
 from services.shared.principals import Identify
 from services.write.gate import Gate
 from services.write.http.accounts import AccountCases, account_routes
-from services.write.http.images import Admit, ChangeCase, DeleteCase, UploadCase, image_routes
+from services.write.http.images import Admit, ChangeCase, DeleteCase, RestoreCase, UploadCase, image_routes
 from services.write.http.keys import KeyCases, key_routes
 from services.write.http.links import LinkCases, link_routes
 from services.write.http.sessions import SessionCases, session_routes
@@ -21,6 +21,7 @@ def routes(
     upload: UploadCase,
     change: ChangeCase,
     delete: DeleteCase,
+    restore: RestoreCase,
     max_file_size: int,
     clock: Clock,
     accounts: AccountCases,
@@ -39,6 +40,7 @@ def routes(
             upload=upload,
             change=change,
             delete_image=delete,
+            restore=restore,
             max_file_size=max_file_size,
             clock=clock,
         ),

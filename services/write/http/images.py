@@ -37,6 +37,7 @@ Admit = Callable[[Principal], Awaitable[None]]
 UploadCase = Callable[[Draft, Principal, Keyed | None], Awaitable[Uploaded]]
 ChangeCase = Callable[..., Awaitable[Committed]]
 DeleteCase = Callable[..., Awaitable[Committed]]
+RestoreCase = Callable[..., Awaitable[Committed]]
 """The use cases with their collaborators bound."""
 
 DeleteToken = Annotated[
@@ -46,6 +47,9 @@ DeleteToken = Annotated[
 TokenInQuery = Annotated[
     str | None,
     QueryParameter(name="delete_token", required=False, description="The same as X-Delete-Token."),
+]
+Permanent = Annotated[
+    bool, QueryParameter(required=False, description="true for good: neither into the trash, nor left in it.")
 ]
 IfMatch = Annotated[
     str | None,
@@ -76,6 +80,7 @@ def image_routes(
     upload: UploadCase,
     change: ChangeCase,
     delete_image: DeleteCase,
+    restore: RestoreCase,
     max_file_size: int,
     clock: Clock,
 ) -> list[HTTPRouteHandler]:
@@ -115,31 +120,59 @@ def image_routes(
         known, versions = known_image(image_id), read_versions(if_match)
         async with budget():
             changed = await change(known, wanted, principal, token=token, versions=versions)
-        image = changed.image
-        shown = view(image, for_owner=principal.is_user(image.owner_id))
-        return json_answer(200, shown, [_etag(image), *_token(changed)])
+        return _changed(changed, principal)
 
-    @delete("/api/v1/images/{image_id:str}", security=ANYONE, summary="Delete a picture", tags=["images"])
+    @delete(
+        "/api/v1/images/{image_id:str}",
+        security=ANYONE,
+        summary="Delete a picture: into the trash where it is one's own, else for good",
+        tags=["images"],
+    )
     async def delete_by_id(
+        *,
         request: Request[Any, Any, Any],
         image_id: FromPath[str],
         token: DeleteToken = None,
         in_query: TokenInQuery = None,
         if_match: IfMatch = None,
+        permanent: Permanent = False,
     ) -> Response[None]:
         principal = await identify(request)
         known, versions = known_image(image_id), read_versions(if_match)
         async with budget():
-            deleted = await delete_image(known, principal, token=token or in_query, versions=versions)
+            deleted = await delete_image(
+                known, principal, token=token or in_query, versions=versions, permanent=permanent
+            )
         return no_content(_token(deleted))
 
-    return [post_upload, patch_image, delete_by_id]
+    @post(
+        "/api/v1/images/{image_id:str}/restore",
+        responses={200: ResponseSpec(ImageView, generate_examples=False, description="As it is now, and was before")},
+        status_code=200,
+        summary="Take a picture out of the trash",
+        tags=["images"],
+    )
+    async def post_restore(
+        request: Request[Any, Any, Any], image_id: FromPath[str], if_match: IfMatch = None
+    ) -> Answer:
+        principal = await identify(request)
+        known, versions = known_image(image_id), read_versions(if_match)
+        async with budget():
+            return _changed(await restore(known, principal, versions=versions), principal)
+
+    return [post_upload, patch_image, delete_by_id, post_restore]
 
 
 def _uploaded(uploaded: Uploaded) -> Answer:
     image = uploaded.image
     answer = UploadedView(**view_fields(image, for_owner=True), delete_token=uploaded.delete_token)
     return json_answer(201, answer, [(b"location", image_path(image.id).encode()), _etag(image), *_token(uploaded)])
+
+
+def _changed(changed: Committed, principal: Principal) -> Answer:
+    image = changed.image
+    shown = view(image, for_owner=principal.is_user(image.owner_id))
+    return json_answer(200, shown, [_etag(image), *_token(changed)])
 
 
 def _etag(image: Image) -> tuple[bytes, bytes]:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from contracts.errors import ImageNotFound, Unavailable, VersionConflict
 from contracts.events import ImageChanged, ImageDeleted, ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Failure, Status, Visibility
-from infrastructure.postgres.ledger import Ledger, StoredImage
+from infrastructure.postgres.changes import StoredImage
+from infrastructure.postgres.ledger import Ledger
 from tests.component.postgres.images import (
     DERIVATIVES,
     RENDERED,

@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from services.read.main import open_app
+from services.write.main import open_app as open_write
 from tests.component.postgres.cluster import Cluster, make_cluster
 from tests.component.services.looking import IMAGES, upload
+from tests.component.services.people import CHEAP, person
 from tests.eventually import eventually
 from tests.pictures import jpeg
 from tests.servers import TEMPLATE, _wait_for_replica
@@ -107,6 +109,36 @@ async def test_a_change_is_seen_however_far_the_replicas_are_behind(reads, write
             for headers in ({}, {HEADER: token}, {HEADER: changed.headers[HEADER]}):
                 assert (await read.get(path, headers=headers)).status_code == 404
         assert await listed(read) == await listed(read, token) == [old["id"]]
+
+
+async def test_the_trash_is_as_final_as_a_deletion_until_it_is_undone(serve, reads, cluster, server_environment):
+    """Nobody is shown the image, the restored one at once with the token and soon without, by every read service."""
+    people = await serve(open_write, **CHEAP)
+    ann = await person(people)
+    form = {"files": {"file": ("a.jpg", jpeg())}, "headers": ann.headers}
+    view = (await people.post(f"{IMAGES}/upload", **form)).json()
+    url = f"{IMAGES}/{view['id']}"
+    for read in reads:
+        await eventually(lambda read=read: has(read, view["id"]), within=60)
+    await pause(cluster, server_environment)
+
+    trashed = await people.delete(url, headers=ann.headers)
+    assert trashed.status_code == 204
+    for read in reads:
+        for path in (url, f"{url}/file", f"{url}/thumbnails/small", f"{url}/thumbnail"):
+            for headers in ({}, ann.headers, {HEADER: trashed.headers[HEADER]}):
+                assert (await read.get(path, headers=headers)).status_code == 404
+        assert await listed(read) == await listed(read, trashed.headers[HEADER]) == []
+        mine = await read.get(IMAGES, params={"trash": "true"}, headers=ann.headers)
+        assert [item["id"] for item in mine.json()["items"]] == [view["id"]]
+
+    restored = await people.post(f"{url}/restore", headers=ann.headers)
+    assert restored.status_code == 200
+    for read in reads:
+        for path in (url, f"{url}/file", f"{url}/thumbnails/small"):
+            assert (await read.get(path, headers={HEADER: restored.headers[HEADER]})).status_code == 200
+        assert await listed(read, restored.headers[HEADER]) == [view["id"]]
+        await eventually(lambda read=read: has(read, view["id"]), within=60)
 
 
 async def has(read: httpx.AsyncClient, image_id: str) -> None:

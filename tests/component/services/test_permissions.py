@@ -18,6 +18,7 @@ from tests.pictures import jpeg
 TABLE = Path(__file__).parents[3] / "docs" / "permissions.md"
 LIMITS = {"CHITRAM_LOGINS": "1000", "CHITRAM_NETWORK_LOGINS": "1000", "CHITRAM_REGISTRATIONS": "1000"}
 SIGNED = "signed link"
+OPEN = ("public", "unlisted", "private")
 OPENED = {"": "view", "/file": "file", "/thumbnails/small": "small"}
 """Which part of an image is opened by a link, by what follows its path."""
 
@@ -75,7 +76,7 @@ class World:
             "revoked": revoked.headers,
             SIGNED: {},
         }
-        self.things = {name: await self.thing(name) for name in ("public", "unlisted", "private")}
+        self.things = {name: await self.thing(name) for name in (*OPEN, "trashed")}
         self.things["absent"] = f"{self.things['private'][:-6]}ffffff"
 
     async def newcomer(self) -> Person:
@@ -84,13 +85,17 @@ class World:
         return await person(self.write, f"p{self._made}@example.com")
 
     async def thing(self, name: str) -> str:
-        """Id of a new image of the owner with this visibility, of an anonymous image, or of a key of the owner."""
+        """Id of a new image of the owner, with this visibility or trashed, of an anonymous one, or of his new key."""
         if name == "key":
             body = {"name": "k", "scopes": ["images:read"]}
             return (await self.write.post(KEYS, json=body, headers=self.owner.headers)).json()["id"]
-        headers, fields = (self.owner.headers, {"visibility": name}) if name != "anonymous" else ({}, {})
+        headers = self.owner.headers if name != "anonymous" else {}
+        fields = {"visibility": name} if name in OPEN else {}
         files = {"file": ("a.jpg", jpeg(8, 8))}
-        return (await self.write.post(f"{IMAGES}/upload", files=files, data=fields, headers=headers)).json()["id"]
+        made = (await self.write.post(f"{IMAGES}/upload", files=files, data=fields, headers=headers)).json()["id"]
+        if name == "trashed":
+            await self.write.delete(f"{IMAGES}/{made}", headers=headers)
+        return made
 
     async def call(self, method: str, address: str, caller: str) -> httpx.Response:
         """Makes one call as one caller, with a body that would be right."""

@@ -131,7 +131,7 @@ async def test_what_is_done_to_an_image_stands_in_the_audit_log(write, database)
         "image.changed",
         "image.link_made",
         "image.links_revoked",
-        "image.deleted",
+        "image.trashed",
     ]
     assert {str(entry["image_id"]) for entry in entries} == {image}
     assert {entry["actor"] for entry in entries} == {f"user:{ann.id}"}

@@ -11,6 +11,8 @@ from services.worker.expire import expire
 from tests.unit import samples
 from tests.unit.samples import NOON
 
+DAY = timedelta(days=1)
+
 
 class Rows:
     """Images by id, some of which change between being found and being locked."""
@@ -19,8 +21,9 @@ class Rows:
         self.images = {image.id: image for image in images}
         self.put_off = {}
 
-    async def select_expired(self, now, limit):
-        return [image.id for image in self.images.values() if image.is_expired(now)][:limit]
+    async def select_over(self, now, emptied, limit):
+        over = [i.id for i in self.images.values() if i.is_expired(now) or (i.trashed_at and i.trashed_at <= emptied)]
+        return over[:limit]
 
     async def delete(self, image_id, decide, *, by):
         self.images.update(self.put_off)
@@ -31,18 +34,20 @@ class Rows:
 
 
 async def test_what_has_ended_is_deleted_however_much_it_is(monkeypatch):
-    """What has no end, or one to come, stays."""
+    """And what was in the trash for long enough. What has no end, or one to come, stays."""
     monkeypatch.setattr(module, "BATCH", 2)
-    stays = [samples.image(), samples.image(expires_at=NOON + timedelta(microseconds=1))]
-    rows = Rows([*stays, *(samples.image(expires_at=NOON) for _ in range(5))])
-    assert await expire(expirations=rows, clock=lambda: NOON) == 5
+    moment = timedelta(microseconds=1)
+    stays = [samples.image(), samples.image(expires_at=NOON + moment), samples.image(trashed_at=NOON - DAY + moment)]
+    ended = [samples.image(expires_at=NOON) for _ in range(5)]
+    rows = Rows([*stays, *ended, samples.image(trashed_at=NOON - DAY)])
+    assert await expire(DAY, expirations=rows, clock=lambda: NOON) == 6
     assert list(rows.images.values()) == stays
 
 
 async def test_an_end_that_was_put_off_in_the_last_moment_is_respected():
-    """What counts is what stands in the row when it is locked."""
-    image = samples.image(expires_at=NOON)
-    rows = Rows([image])
-    rows.put_off[image.id] = replace(image, expires_at=None)
-    assert await expire(expirations=rows, clock=lambda: NOON) == 0
-    assert rows.images[image.id].expires_at is None
+    """And a restoring; what counts is what stands in the row when it is locked."""
+    images = [samples.image(expires_at=NOON), samples.image(trashed_at=NOON - DAY)]
+    rows = Rows(images)
+    rows.put_off = {image.id: replace(image, expires_at=None, trashed_at=None) for image in images}
+    assert await expire(DAY, expirations=rows, clock=lambda: NOON) == 0
+    assert rows.images == rows.put_off

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.consistency import ConsistencyToken
 from contracts.errors import ImageNotFound, Unavailable
-from contracts.events import ImageChanged, ImageDeleted
+from contracts.events import ImageChanged, ImageDeleted, ImageRestored, ImageTrashed
 from contracts.images import Visibility
 from contracts.principals import ANONYMOUS, Principal, Scope
 from services.read.asking import Asking
@@ -363,9 +363,31 @@ async def test_a_private_image_is_its_owners_alone(service):
         await service.look_up(image)
     admin = Principal(scopes=frozenset(Scope))
     assert await service.look_up(image, principal=admin) == image
-    service.hear(newer(image, deleted_at=NOON), 20)
+    service.hear(newer(image, trashed_at=NOON), 20)
     with pytest.raises(ImageNotFound):
         await service.look_up(image, principal=owner)
+
+
+@pytest.mark.parametrize("replays", [False, True])
+async def test_what_was_restored_is_there_again_at_once(service, replays):
+    """Though a moment ago it was not, and that was remembered; with a token also where nobody has heard of it."""
+    image = samples.image()
+    trashed = newer(image, trashed_at=NOON)
+    service.hear(trashed, 10, ImageTrashed)
+    if replays:
+        service.primary.at = 10  # whose catalogue has nothing of what is in the trash
+        await service.replay()
+    for _ in range(2):
+        with pytest.raises(ImageNotFound):
+            await service.look_up(image)
+    restored = newer(trashed, trashed_at=None)
+    service.commit(restored, 20)
+    assert await service.look_up(image, token_of(restored, 20)) == restored
+    service.hear(restored, 20, ImageRestored)
+    service.hear(trashed, 21, ImageTrashed)
+    assert await service.look_up(image) == restored
+    await service.replay()
+    assert await service.look_up(image) == restored
 
 
 async def test_a_hidden_image_takes_the_way_of_an_absent_one(service):

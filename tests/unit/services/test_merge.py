@@ -150,6 +150,9 @@ def test_an_image_belongs_to_a_list_by_its_filters(asked, fits):
     assert belongs(shown, asked) == fits
     assert not belongs(msgspec.structs.replace(shown, visibility=Visibility.UNLISTED), asked)
     assert not belongs(msgspec.structs.replace(shown, deleted_at=NOON), asked)
+    trashed = msgspec.structs.replace(shown, trashed_at=NOON)
+    assert not belongs(trashed, asked)
+    assert belongs(trashed, msgspec.structs.replace(asked, trash=True)) == fits
 
 
 ADMIN = Principal(BOB, scopes=frozenset(Scope))
@@ -170,15 +173,21 @@ ALL, PUBLIC, NONE = frozenset(Visibility), frozenset({Visibility.PUBLIC}), froze
         (Asked(1, visibility=Visibility.PRIVATE), ADMIN, frozenset({Visibility.PRIVATE}), None),
         (Asked(1, owner="me", visibility=Visibility.UNLISTED), Principal(ANN), frozenset({Visibility.UNLISTED}), ANN),
         (Asked(1, owner=ANN, visibility=Visibility.PUBLIC), ANONYMOUS, PUBLIC, ANN),
+        (Asked(1, trash=True), Principal(ANN), ALL, ANN),
+        (Asked(1, owner=ANN, trash=True), Principal(ANN), ALL, ANN),
+        (Asked(1, owner=ANN, trash=True), Principal(BOB), NONE, ANN),
+        (Asked(1, owner=ANN, trash=True), ANONYMOUS, NONE, ANN),
+        (Asked(1, owner=ANN, trash=True), ADMIN, ALL, ANN),
     ],
 )
 def test_who_asks_decides_what_is_shown(asked, principal, shown, owner_id):
-    """All of one's own, of others what is public; an admin sees more when he says what."""
+    """All of one's own, of others what is public and no trash; an admin sees more when he says what."""
     wanted = wanted_by(asked, principal)
     assert (wanted.visibilities, wanted.owner_id) == (shown, owner_id)
 
 
 def test_nobody_has_images_of_his_own():
     """An anonymous caller is told to log in."""
-    with pytest.raises(Unauthorized):
-        wanted_by(Asked(1, owner="me"), ANONYMOUS)
+    for asked in (Asked(1, owner="me"), Asked(1, trash=True)):
+        with pytest.raises(Unauthorized):
+            wanted_by(asked, ANONYMOUS)
