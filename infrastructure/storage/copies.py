@@ -18,6 +18,11 @@ class Copies:
         """Names of the shards that are not avoided, the draining ones too."""
         return {name for name, breaker in self._fleet.breakers.items() if breaker.is_closed}
 
+    @property
+    def known(self) -> set[str]:
+        """Names of all shards, also of those that are avoided."""
+        return set(self._fleet.shards)
+
     async def read(self, key: str, shard: str) -> bytes:
         """The bytes of a copy, whatever they are. Raises `ObjectMissing`."""
         found, breaker = self._fleet.reach(shard)
@@ -31,6 +36,6 @@ class Copies:
             await found.put(key, memoryview(data), content_type)
         await failpoint("storage.after_put")
 
-    def list(self, shard: str) -> AsyncIterator[ObjectInfo]:
-        """Every object on a shard. One that ends without an error is complete."""
-        return self._fleet.reach(shard)[0].list()
+    def list(self, shard: str, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+        """Every object on a shard, or those of one `<uuid>/`. One that ends without an error is complete."""
+        return self._fleet.reach(shard)[0].list(prefix)

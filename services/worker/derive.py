@@ -34,6 +34,7 @@ async def derive(
     objects: Objects,
     render: Render,
     ledger: Ledger,
+    clear: Callable[[UUID], Awaitable[None]],
     timer: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
 ) -> None:
@@ -41,8 +42,9 @@ async def derive(
 
     An image whose blob others had rendered before is told of after as long as that took, so that nobody can tell from
     the clock whether his bytes were here. It waits beside others like it: in line they would keep new pictures waiting.
-    Safe to repeat: what is ready or gone is left alone, the same original gives the same keys and the same bytes, and
-    the ledger records them once. Raises `Unavailable` when something is not there for now.
+    Safe to repeat: what is ready is left alone, the same original gives the same keys and bytes, and the ledger
+    records them once. Of a blob that is gone, before or meanwhile, nothing is left on the shards, whoever stored it.
+    Raises `Unavailable` when something is not there for now.
     """
     blob = event.image.blob
     progress = await ledger.progress_of(blob.id)
@@ -55,6 +57,9 @@ async def derive(
         if progress and progress.state is not Status.READY:
             await _derive(blob, objects=objects, render=render, ledger=ledger, timer=timer)
             await ledger.record_joined(event.image.id)  # it may have come after its blob's other images were told of
+            progress = await ledger.progress_of(blob.id)
+        if progress is None:
+            await clear(blob.id)
 
 
 async def _derive(blob: Blob, *, objects: Objects, render: Render, ledger: Ledger, timer: Callable[[], float]) -> None:
@@ -80,8 +85,6 @@ async def _derive(blob: Blob, *, objects: Objects, render: Render, ledger: Ledge
         seconds=timer() - begun,
     )
     await failpoint("derive.before_ack")
-    if await ledger.progress_of(blob.id) is None:  # erased meanwhile: nobody else knows of these
-        await asyncio.gather(*(objects.delete(made.key, made.placement) for made in derivatives))
 
 
 FOR_GOOD = frozenset({"INVALID_IMAGE"})

@@ -56,6 +56,7 @@ from services.shared.health import Dependency, health_routes, holds
 from services.shared.running import background, run
 from services.shared.shards import SHARD_EVENTS, first_shards, following
 from services.worker.beat import keep_beating
+from services.worker.clear import clear
 from services.worker.config import WorkerConfig
 from services.worker.derive import OneAtATime, derive, give_up
 from services.worker.discard import keep_discarding
@@ -142,6 +143,7 @@ class Work:
             objects=self._storage.objects,
             render=_renderer(self._fence, urgent=True),
             ledger=ledger,
+            clear=partial(clear, copies=self._storage.copies, placements=Placements(self._primary), clock=utc_now),
             timer=time.monotonic,
             sleep=asyncio.sleep,
         )

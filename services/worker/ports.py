@@ -356,11 +356,18 @@ class Copies(Protocol):
         """Names of the shards that are in use and not avoided."""
         ...
 
+    @property
+    def known(self) -> set[str]:
+        """Names of all shards that are on the list."""
+        ...
+
     async def read(self, key: str, shard: str) -> bytes: ...
 
     async def write(self, key: str, shard: str, data: bytes, content_type: str) -> None: ...
 
-    def list(self, shard: str) -> AsyncIterator[Listed]: ...
+    def list(self, shard: str, prefix: str = "") -> AsyncIterator[Listed]:
+        """Every object, or those of one `<blob id>/`."""
+        ...
 
 
 class Discarded(Protocol):

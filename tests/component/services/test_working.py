@@ -2,6 +2,7 @@
 
 import re
 
+from infrastructure import failpoints
 from services.worker.main import open_app
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, objects, rows, upload
@@ -67,7 +68,7 @@ async def test_a_deleted_picture_leaves_no_object_and_no_row(write, worker, stor
     await eventually(nothing_is_left)
 
 
-async def test_a_picture_deleted_before_it_was_rendered_leaves_nothing(serve, write, storage, database):
+async def test_a_picture_deleted_before_it_was_rendered_leaves_nothing(serve, write, storage, database, unhurried):
     """Whichever of rendering and erasing comes first, nothing stays behind."""
     views = [await upload(write, jpeg(1600, 1200)) for _ in range(5)]
     for view in views:
@@ -79,6 +80,28 @@ async def test_a_picture_deleted_before_it_was_rendered_leaves_nothing(serve, wr
         assert await rows(database, "SELECT id FROM blobs") == []
 
     await eventually(nothing_is_left, within=30)
+
+
+async def test_what_was_stored_for_a_picture_that_is_erased_meanwhile_goes_too(
+    worker, write, storage, database, monkeypatch
+):
+    """Its thumbnails are on the shards, and whoever put them there fails before a row names them."""
+    monkeypatch.setattr(
+        failpoints, "_failpoints", failpoints.read({failpoints.VARIABLE: "derive.before_row=unavailable"})
+    )
+    view = await upload(write, jpeg())
+
+    async def thumbnails_are_there() -> None:
+        assert len(await objects(storage)) == 7
+
+    await eventually(thumbnails_are_there, within=60)
+    await write.delete(f"{IMAGES}/{view['id']}", headers={"x-delete-token": view["delete_token"]})
+
+    async def nothing_is_left() -> None:
+        assert await objects(storage) == {}
+        assert await rows(database, "SELECT id FROM blobs") == []
+
+    await eventually(nothing_is_left, within=60)
 
 
 async def publish_to_nobody(database) -> None:

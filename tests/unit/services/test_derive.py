@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -50,6 +50,7 @@ class Work:
         self.ledger = Ledger(state, {self.image.id} if waits else set())
         self.slept: list[float] = []
         self.rendered = 0
+        self.cleared: list[UUID] = []
         self._code = code
         self._blobs = OneAtATime()
 
@@ -62,6 +63,9 @@ class Work:
         await asyncio.sleep(0)
         return Failure(self._code, "no")
 
+    async def clear(self, blob_id) -> None:
+        self.cleared.append(blob_id)
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
@@ -72,6 +76,7 @@ class Work:
             objects=self,
             render=self._render,
             ledger=self.ledger,
+            clear=self.clear,
             timer=lambda: 0.0,
             sleep=self.sleep,
         )
@@ -79,10 +84,23 @@ class Work:
 
 @pytest.mark.parametrize("state", [Status.READY, None])
 async def test_what_is_ready_or_gone_is_not_rendered_again(state):
-    """Events come more than once; no object is fetched for those that are settled."""
+    """Events come more than once; no object is fetched for those that are settled. What is gone is cleared up after."""
     work = Work(state, waits=False)
     await work.do()
     assert work.rendered == 0
+    assert work.cleared == ([] if state else [BLOB.id])
+
+
+async def test_a_blob_that_is_erased_meanwhile_is_cleared_up_after():
+    """The erasing did not know what was stored."""
+    work = Work(Status.PROCESSING)
+
+    async def erased(*_, **__) -> None:
+        work.ledger.progress = None
+
+    work.ledger.record_failed = erased
+    await work.do()
+    assert (work.rendered, work.cleared) == (1, [BLOB.id])
 
 
 @pytest.mark.parametrize("state", [Status.READY, Status.FAILED])
