@@ -49,6 +49,14 @@ class Batch:
         if published := list(ids):
             await _update_published(self._connection, published)
 
+    async def set_aside(self, ids: Iterable[UUID]) -> None:
+        """Records that the stream will never have these events, so that nobody claims them again; holds as marks do.
+
+        They count as not being in the stream, and stay for whoever looks for such (`peek`).
+        """
+        if hopeless := list(ids):
+            await _update_set_aside(self._connection, hopeless)
+
 
 class Outbox:
     """The table that holds each event until it is in the stream. Its methods raise Unavailable."""
@@ -107,16 +115,17 @@ class Outbox:
                 terminate(connection)
 
     async def pending(self) -> int:
-        """How many events are not in the stream yet."""
+        """How many events are on their way to the stream."""
         async with self._primary.borrow() as connection:
             return await _select_pending(connection)
 
     async def prune(self, before: datetime) -> int:
-        """Deletes the events that were published before a time, and gives their number."""
+        """Deletes the events that were published, or set aside, before a time, and gives their number."""
         deleted = 0
         async with self._primary.borrow() as connection:
-            while batch := await _delete_published(connection, before):
-                deleted += batch
+            for delete in (_delete_published, _delete_set_aside):
+                while batch := await delete(connection, before):
+                    deleted += batch
         return deleted
 
 
@@ -128,17 +137,19 @@ async def _happens(event: asyncio.Event, within: float) -> bool:
 
 
 async def _select_claim(connection: Connection, limit: int) -> tuple[OutboxRow, ...]:
-    return await _select_unpublished(connection, limit, "FOR UPDATE SKIP LOCKED")
+    return await _select_unpublished(connection, limit, "AND set_aside_at IS NULL", "FOR UPDATE SKIP LOCKED")
 
 
-async def _select_unpublished(connection: Connection, limit: int, locking: str = "") -> tuple[OutboxRow, ...]:
+async def _select_unpublished(
+    connection: Connection, limit: int, condition: str = "", locking: str = ""
+) -> tuple[OutboxRow, ...]:
     """The position is read after the statement's snapshot was taken, so no event in it was committed later."""
     rows = await fetch(
         connection,
         f"""
         SELECT id, subject_id, version, type, payload, pg_current_wal_insert_lsn()::text
         FROM outbox
-        WHERE published_at IS NULL
+        WHERE published_at IS NULL {condition}
         ORDER BY created_at, id
         LIMIT $1
         {locking}
@@ -152,19 +163,27 @@ async def _update_published(connection: Connection, ids: list[UUID]) -> None:
     await fetch(connection, "UPDATE outbox SET published_at = now() WHERE id = any($1::uuid[])", ids)
 
 
+async def _update_set_aside(connection: Connection, ids: list[UUID]) -> None:
+    await fetch(connection, "UPDATE outbox SET set_aside_at = now() WHERE id = any($1::uuid[])", ids)
+
+
 async def _select_pending(connection: Connection) -> int:
-    rows = await fetch(connection, "SELECT count(*) FROM outbox WHERE published_at IS NULL")
+    rows = await fetch(connection, "SELECT count(*) FROM outbox WHERE published_at IS NULL AND set_aside_at IS NULL")
     return int(rows[0][0])
 
 
 async def _delete_published(connection: Connection, before: datetime) -> int:
+    return await _delete(connection, "published_at < $1", before)
+
+
+async def _delete_set_aside(connection: Connection, before: datetime) -> int:
+    return await _delete(connection, "published_at IS NULL AND set_aside_at < $1", before)
+
+
+async def _delete(connection: Connection, condition: str, before: datetime) -> int:
     rows = await fetch(
         connection,
-        """
-        DELETE FROM outbox
-        WHERE id IN (SELECT id FROM outbox WHERE published_at < $1 LIMIT $2)
-        RETURNING id
-        """,
+        f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE {condition} LIMIT $2) RETURNING id",  # noqa: S608
         before,
         PRUNE_ROWS,
     )

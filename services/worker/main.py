@@ -158,7 +158,7 @@ class Work:
         """Events on their way from the outbox to the stream, and the beat by which replicas' lag is measured."""
         wake = asyncio.Event()
         yield background(self._outbox.listen(wake.set))
-        yield background(keep_relaying(wake, outbox=self._outbox, publish=_publisher(self._nats)))
+        yield background(keep_relaying(wake, outbox=self._outbox, publish=_publisher(self._nats), keeper=self._shelf))
         place = partial(stream_place, self._nats)
         yield background(keep_beating(heartbeat=Heartbeat(self._primary), place=place))
 

@@ -35,6 +35,10 @@ class Batch(Protocol):
 
     async def mark_published(self, ids: Sequence[UUID]) -> None: ...
 
+    async def set_aside(self, ids: Sequence[UUID]) -> None:
+        """These are not to be claimed again."""
+        ...
+
 
 class Outbox(Protocol):
     """Events on their way out. Raises `Unavailable`."""
@@ -61,7 +65,10 @@ class Heartbeat(Protocol):
 
 
 class Publish(Protocol):
-    """Hands an event to the stream; returns when it is durable there. Raises `Unavailable`."""
+    """Hands an event to the stream; returns when it is durable there.
+
+    Raises `Unavailable`, and `ValueError` for one that the stream will never take.
+    """
 
     def __call__(self, row: OutboxRow) -> Awaitable[None]: ...
 

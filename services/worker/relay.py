@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
+from uuid import UUID
+
+import msgspec
 
 from contracts.errors import Unavailable
+from contracts.events import Event, decode
 from infrastructure.failpoints import failpoint
-from services.worker.ports import Outbox, Publish
+from services.worker.ports import Batch, Keeper, Outbox, OutboxRow, Publish
 
 logger = logging.getLogger(__name__)
 
@@ -19,30 +23,63 @@ PAUSE = 0.5
 """Seconds before trying again when the primary or the stream is not there."""
 
 
-async def relay(*, outbox: Outbox, publish: Publish) -> int:
+RELAY = "relay"
+"""Who has given up an event that the stream will never take, as the quarantine calls him."""
+
+
+class Unpublishable(msgspec.Struct, frozen=True):
+    """An event that the stream will never take; `event` is None when it can't be decoded either."""
+
+    id: UUID
+    event: Event | None
+    type: str
+    payload: bytes
+    reason: str
+    consumer: str = RELAY
+    attempts: int = 1
+
+
+async def relay(*, outbox: Outbox, publish: Publish, keeper: Keeper) -> int:
     """Publishes what is pending, at most one batch; returns how many rows were claimed.
 
     Rows are marked after the stream has them. A crash in between publishes them again, under the same
-    message id. When one can't be published the others of the batch are still marked; then the error is raised.
+    message id. What the stream will never take goes into the quarantine and is passed over from then on. When one can't
+    be published for another reason the others of the batch are still marked; then the error is raised.
     """
     async with outbox.claim(BATCH) as batch:
         rows = batch.rows
         results = await asyncio.gather(*(publish(row) for row in rows), return_exceptions=True)
         if rows:
             await failpoint("relay.before_mark")
-        await batch.mark_published([row.id for row, result in zip(rows, results, strict=True) if result is None])
+        answers = list(zip(rows, results, strict=True))
+        await batch.mark_published([row.id for row, result in answers if result is None])
+        await _set_aside([(row, result) for row, result in answers if isinstance(result, ValueError)], batch, keeper)
     for result in results:
-        if result is not None:
+        if result is not None and not isinstance(result, ValueError):
             raise result
     return len(rows)
 
 
-async def keep_relaying(wake: asyncio.Event, *, outbox: Outbox, publish: Publish) -> None:
+async def _set_aside(hopeless: list[tuple[OutboxRow, ValueError]], batch: Batch, keeper: Keeper) -> None:
+    for row, error in hopeless:
+        logger.error("event %s will never be in the stream: %s", row.id, error)
+        await keeper.insert(Unpublishable(row.id, _decoded(row.payload), row.type, row.payload, str(error)))
+    await batch.set_aside([row.id for row, _ in hopeless])
+
+
+def _decoded(payload: bytes) -> Event | None:
+    try:
+        return decode(payload)
+    except msgspec.DecodeError:
+        return None
+
+
+async def keep_relaying(wake: asyncio.Event, *, outbox: Outbox, publish: Publish, keeper: Keeper) -> None:
     """Relays whenever woken, and every `POLL` seconds in any case, until cancelled."""
     while True:
         wake.clear()
         try:
-            while await relay(outbox=outbox, publish=publish) == BATCH:
+            while await relay(outbox=outbox, publish=publish, keeper=keeper) == BATCH:
                 pass
         except Unavailable as error:
             logger.warning("events wait in the outbox: %s", error)

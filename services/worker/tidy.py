@@ -8,6 +8,7 @@ from contracts.errors import Unavailable
 from contracts.subjects import CONSUMERS
 from infrastructure.telemetry import metrics
 from services.worker.ports import Clock, OutboxKeeper, QuarantineKeeper, Reconciler
+from services.worker.relay import RELAY
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ async def tidy_quarantine(*, shelf: QuarantineKeeper) -> None:
     """Lets go of what was done by other means, and measures what is left of each consumer. Raises `Unavailable`."""
     await shelf.prune()
     counts = await shelf.count()
-    for consumer in CONSUMERS:
-        metrics.quarantined_events.labels(consumer.name).set(counts.get(consumer.name, 0))
+    for name in (RELAY, *(consumer.name for consumer in CONSUMERS)):
+        metrics.quarantined_events.labels(name).set(counts.get(name, 0))
 
 
 async def reconcile(before: datetime, *, reconciler: Reconciler) -> None:

@@ -76,6 +76,19 @@ async def test_marked_events_are_gone_and_others_come_back(ledger, outbox):
     assert await outbox.pending() == 1
 
 
+async def test_what_is_set_aside_is_claimed_no_more(ledger, outbox):
+    """It waits for nothing, and goes when it is old; until then it counts as not being in the stream."""
+    first, second = await upload(ledger, 2)
+    async with outbox.claim(10) as batch:
+        await batch.set_aside([batch.rows[0].id])
+    assert await claimed(outbox) == [second.id]
+    assert await outbox.pending() == 1
+    assert [row.subject_id for row in await outbox.peek(10)] == [first.id, second.id]
+    assert await outbox.prune(datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await outbox.prune(datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert [row.subject_id for row in await outbox.peek(10)] == [second.id]
+
+
 async def test_marks_are_undone_when_the_block_raises(ledger, outbox):
     """A claimer that fails gives everything back, also what it had marked."""
     images = await upload(ledger, 2)
