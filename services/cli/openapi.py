@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
+from services.cli.describe import describe
 from services.read.http.accounts import AccountCases as ReadAccountCases
 from services.read.http.app import routes as read_routes
 from services.shared.apps import litestar_app
@@ -19,28 +20,6 @@ from services.write.http.links import LinkCases
 from services.write.http.sessions import SessionCases
 
 TARGET = Path("contracts/openapi.json")
-
-PROBLEM_RESPONSE = {
-    "description": "What went wrong, as a problem document (RFC 9457)",
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
-
-CONSISTENCY = "X-Consistency-Token"
-IMAGES = "/api/v1/images"
-CHANGES = {(f"{IMAGES}/upload", "post"), (f"{IMAGES}/{{image_id}}", "patch"), (f"{IMAGES}/{{image_id}}", "delete")}
-"""What is answered with a consistency token, besides what changes accounts."""
-
-TOKEN_HEADER = {
-    "description": "Stands for this change. A read that brings it back sees no older state; a cookie has the same.",
-    "schema": {"type": "string"},
-}
-TOKEN_PARAMETER = {
-    "name": CONSISTENCY,
-    "in": "header",
-    "description": "From the answer to a change: the answer to this is not older than that.",
-    "required": False,
-    "schema": {"type": "string"},
-}
 
 
 def run(given: Namespace) -> int:
@@ -63,25 +42,10 @@ def generate() -> bytes:
             merged["paths"].setdefault(path, {}).update(operations)
         merged["components"]["schemas"].update(other["components"]["schemas"])
     merged["components"]["schemas"].update(msgspec.json.schema_components([Problem], ref_template=_REF)[1])
-    for path, operations in merged["paths"].items():
-        for method, operation in operations.items():
-            _tell_of_tokens(path, method, operation)
-            operation["responses"].pop("400", None)  # the framework's own, which our handler replaces
-            operation["responses"].get("204", {}).pop("content", None)  # the framework makes a null of no content
-            operation["responses"]["default"] = PROBLEM_RESPONSE
+    describe(merged)
     merged["components"]["schemas"] = dict(sorted(merged["components"]["schemas"].items()))
     merged["paths"] = dict(sorted(merged["paths"].items()))
     return msgspec.json.format(msgspec.json.encode(merged), indent=2) + b"\n"
-
-
-def _tell_of_tokens(path: str, method: str, operation: dict[str, Any]) -> None:
-    """The routes go through raw headers for tokens, so the framework doesn't know of them."""
-    if path.startswith(IMAGES) and method in {"get", "head"}:
-        operation.setdefault("parameters", []).append(TOKEN_PARAMETER)
-    if (path, method) in CHANGES:
-        for status, response in operation["responses"].items():
-            if status.startswith("2"):
-                response.setdefault("headers", {})[CONSISTENCY] = TOKEN_HEADER
 
 
 _REF = "#/components/schemas/{name}"

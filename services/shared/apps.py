@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 from infrastructure import env
 from services.shared.cross_origin import CrossOrigin, CrossOriginConfig
 from services.shared.observing import Observed
+from services.shared.options import Options
 from services.shared.problems import answer_exception
 
 API_VERSION = "1.0.0"
@@ -25,6 +26,16 @@ BEARER_SCHEME = SecurityScheme(
     description="The token of a login (`chs_...`) or an API key (`chk_...`) in the header Authorization.",
 )
 
+LINK_SCHEME = SecurityScheme(
+    type="apiKey",
+    name="signature",
+    security_scheme_in="query",
+    description=(
+        "A signed link, as `POST /api/v1/images/{image_id}/links` answers with: `expires`, `key` and `signature` hold "
+        "together, for one address, until they expire or are revoked."
+    ),
+)
+
 
 def litestar_app(routes: Sequence[BaseRouteHandler]) -> Litestar:
     """The application of these routes, with problem documents for everything that goes wrong in it."""
@@ -36,7 +47,7 @@ def litestar_app(routes: Sequence[BaseRouteHandler]) -> Litestar:
             version=API_VERSION,
             path="/_unused",
             render_plugins=[],
-            components=Components(security_schemes={"bearer": BEARER_SCHEME}),
+            components=Components(security_schemes={"bearer": BEARER_SCHEME, "link": LINK_SCHEME}),
         ),
         logging_config=None,
         request_max_body_size=JSON_LIMIT,
@@ -48,6 +59,6 @@ def observed_app(routes: Sequence[BaseRouteHandler]) -> ASGIApp:
 
     Pages of other origins may use it as the environment says. Raises `ConfigError`.
     """
-    app = litestar_app(routes)
+    app = Options(litestar_app(routes))
     config = env.read(CrossOriginConfig)
     return Observed(CrossOrigin(app, config) if config.origins else app)

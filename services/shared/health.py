@@ -9,6 +9,7 @@ import msgspec
 from litestar import get
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
+from litestar.openapi.datastructures import ResponseSpec
 
 from infrastructure.telemetry import metrics
 from services.shared.answers import NO_STORE, Answer, json_answer
@@ -137,6 +138,10 @@ def health_routes(
     @route(
         "/health",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
+        responses={
+            200: ResponseSpec(Report, generate_examples=False, description="It works, if perhaps not all of it"),
+            503: ResponseSpec(Report, generate_examples=False, description="It does not work"),
+        },
         summary="Whether the system works, each dependency by name",
         tags=["operating"],
     )

@@ -28,6 +28,9 @@ BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 ANYONE: list[dict[str, list[str]]] = [{}, {"bearer": []}]
 """For the OpenAPI document: an operation that may do more, or show more, with a token."""
 
+ANYONE_WITH_A_LINK: list[dict[str, list[str]]] = [*ANYONE, {"link": []}]
+"""The same, and a signed link opens it too."""
+
 
 class Usage(Protocol):
     """Hears of each use of a credential."""

@@ -7,6 +7,7 @@ R4  what was seen to be gone when it was to be deleted or hidden is gone for goo
 R5  unknowns settle: in the end all readers agree, on a state that the writes can have led to
 R6  the stores hold what the rows say and nothing else (see audit.py)
 P4  without a token a change is visible soon, where the scenario says how soon
+C   answers are what the OpenAPI document says (see scenarios/conformance.py)
 A   what a fault does not touch goes on: the ratio of successes that the scenario states; and enough was tried
 """
 

@@ -49,7 +49,7 @@ def _shown(
         path,
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
         name=path,
-        responses={200: ResponseSpec(kind, generate_examples=False)},
+        responses={200: ResponseSpec(kind, generate_examples=False, description="As it is now")},
         security=BEARER,
         summary=summary,
         tags=["accounts"],

@@ -13,10 +13,10 @@ from litestar import Request
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, PathParameter, QueryParameter
 
 from contracts.images import Image, Visibility
-from contracts.variants import DEFAULT_VARIANT
+from contracts.variants import DEFAULT_VARIANT, VARIANTS
 from services.read.deliver import Part, locate, original, thumbnail, variant_name
 from services.read.http.asking import who_asks
 from services.read.http.conditions import http_date, require_match, unchanged
@@ -24,7 +24,7 @@ from services.read.http.disposition import content_disposition
 from services.read.http.images import LookUp
 from services.read.ports import Clock
 from services.shared.answers import Answer, Headers
-from services.shared.principals import ANYONE, Identify
+from services.shared.principals import ANYONE_WITH_A_LINK, Identify
 
 DrawPlaceholder = Callable[[str | None, int, int], bytes]
 """A small PNG that shows what a ThumbHash describes, or nothing yet, in the proportions of a width and a height."""
@@ -56,6 +56,7 @@ THUMBNAIL = {
     )
 }
 
+Name = Annotated[str, PathParameter(schema_extra={"enum": [variant.name for variant in VARIANTS]})]
 Download = Annotated[bool, QueryParameter(required=False, description="1 to get it as an attachment")]
 
 
@@ -91,7 +92,7 @@ def bytes_routes(
         "/api/v1/images/{image_id:str}/file",
         http_method=READING,
         responses=BYTES,
-        security=ANYONE,
+        security=ANYONE_WITH_A_LINK,
         summary="A picture's bytes",
         tags=["images"],
     )
@@ -103,12 +104,12 @@ def bytes_routes(
         "/api/v1/images/{image_id:str}/thumbnails/{variant:str}",
         http_method=READING,
         responses=THUMBNAIL,
-        security=ANYONE,
+        security=ANYONE_WITH_A_LINK,
         summary="A rendering that fits a box, its format by Accept",
         tags=["images"],
     )
     async def get_variant(
-        request: Request[Any, Any, Any], image_id: FromPath[str], variant: FromPath[str], download: Download = False
+        request: Request[Any, Any, Any], image_id: FromPath[str], variant: Name, download: Download = False
     ) -> Answer:
         return await send_thumbnail(request, image_id, variant, download=download)
 
@@ -116,7 +117,7 @@ def bytes_routes(
         "/api/v1/images/{image_id:str}/thumbnail",
         http_method=READING,
         responses=THUMBNAIL,
-        security=ANYONE,
+        security=ANYONE_WITH_A_LINK,
         summary=f"The {DEFAULT_VARIANT} thumbnail",
         tags=["images"],
     )

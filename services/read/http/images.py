@@ -7,18 +7,18 @@ from litestar import Request
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath
 
-from contracts.images import ImagePage, ImageView, Visibility
+from contracts.images import ImagePage, ImageView, Status, Visibility
 from contracts.principals import Principal
 from services.read.asking import Asking
 from services.read.http.asking import who_asks
 from services.read.http.conditions import require_match, unchanged
-from services.read.http.queries import DEFAULT_LIMIT, MAX_LIMIT, read_asked
-from services.read.list_images import Asked
+from services.read.http.queries import DEFAULT_LIMIT, LONGEST, MAX_LIMIT, read_asked, told
+from services.read.list_images import OF_ONESELF, Asked
 from services.read.memory import Remembered, as_seen_by
 from services.shared.answers import JSON, Answer, json_answer
-from services.shared.principals import ANYONE, Identify
+from services.shared.principals import ANYONE, ANYONE_WITH_A_LINK, Identify
 
 LookUp = Callable[[str, Asking], Awaitable[Remembered]]
 ListImages = Callable[[Asked, Asking], Awaitable[ImagePage]]
@@ -27,6 +27,20 @@ ListImages = Callable[[Asked, Asking], Awaitable[ImagePage]]
 REVALIDATE = (b"cache-control", b"no-cache")
 """Views change: clients may keep them but ask each time, which the entity tag makes cheap."""
 
+
+Limit = Annotated[
+    str | None, told("How many, at most", type="integer", minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
+]
+Cursor = Annotated[str | None, told("`next_cursor` of the page before", pattern="^[A-Za-z0-9_-]{32}$")]
+Tags = Annotated[str | None, told("All of these, separated by commas", maxLength=LONGEST)]
+ContentType = Annotated[str | None, told("`image/jpeg` for example", maxLength=LONGEST)]
+Owner = Annotated[
+    str | None,
+    told("Whose: an account's id, or `me` for all of one's own", anyOf=[{"const": OF_ONESELF}, {"format": "uuid"}]),
+]
+VisibilityWanted = Annotated[str | None, told("Only what is visible like this", enum=[*Visibility])]
+Trash = Annotated[bool, told("true for one's own that are in the trash instead")]
+StatusWanted = Annotated[str | None, told("Only what has come so far", enum=[*Status])]
 
 PRIVATE = (b"cache-control", b"private, no-store")
 """For one pair of eyes, and no cache."""
@@ -38,8 +52,8 @@ def image_routes(identify: Identify, look_up: LookUp, list_images: ListImages) -
     @route(
         "/api/v1/images/{image_id:str}",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
-        responses={200: ResponseSpec(ImageView, generate_examples=False)},
-        security=ANYONE,
+        responses={200: ResponseSpec(ImageView, generate_examples=False, description="As it is now")},
+        security=ANYONE_WITH_A_LINK,
         summary="A picture's view",
         tags=["images"],
     )
@@ -57,7 +71,7 @@ def image_routes(identify: Identify, look_up: LookUp, list_images: ListImages) -
     @route(
         "/api/v1/images",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
-        responses={200: ResponseSpec(ImagePage, generate_examples=False)},
+        responses={200: ResponseSpec(ImagePage, generate_examples=False, description="A page of them")},
         security=ANYONE,
         summary="Public pictures, or one's own, newest first",
         tags=["images"],
@@ -65,31 +79,14 @@ def image_routes(identify: Identify, look_up: LookUp, list_images: ListImages) -
     async def get_images(
         *,
         request: Request[Any, Any, Any],
-        limit: Annotated[
-            str | None, QueryParameter(required=False, description=f"1 to {MAX_LIMIT}, else {DEFAULT_LIMIT}")
-        ] = None,
-        cursor: Annotated[
-            str | None, QueryParameter(required=False, description="`next_cursor` of the page before")
-        ] = None,
-        tags: Annotated[
-            str | None, QueryParameter(required=False, description="All of these, separated by commas")
-        ] = None,
-        content_type: Annotated[
-            str | None, QueryParameter(required=False, description="`image/jpeg` for example")
-        ] = None,
-        owner: Annotated[
-            str | None,
-            QueryParameter(required=False, description="Whose: an account's id, or `me` for all of one's own"),
-        ] = None,
-        visibility: Annotated[
-            str | None, QueryParameter(required=False, description="`public`, `unlisted` or `private`")
-        ] = None,
-        status: Annotated[
-            str | None, QueryParameter(required=False, description="`processing`, `ready` or `failed`")
-        ] = None,
-        trash: Annotated[
-            bool, QueryParameter(required=False, description="true for one's own that are in the trash instead")
-        ] = False,
+        limit: Limit = None,
+        cursor: Cursor = None,
+        tags: Tags = None,
+        content_type: ContentType = None,
+        owner: Owner = None,
+        visibility: VisibilityWanted = None,
+        status: StatusWanted = None,
+        trash: Trash = False,
     ) -> Answer:
         asking = await who_asks(request, identify)
         asked = read_asked(

@@ -2,8 +2,10 @@
 
 import unicodedata
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
+
+from litestar.params import QueryParameter
 
 from contracts.errors import InvalidRequest
 from contracts.images import Status, Visibility
@@ -17,6 +19,11 @@ MAX_LIMIT = 100
 
 LONGEST = 4096
 """Characters of a filter: more than all tags of an image together can have."""
+
+
+def told(description: str, **schema: Any) -> QueryParameter:
+    """What the OpenAPI document says of an optional parameter, which is read strictly below, whatever `schema` says."""
+    return QueryParameter(required=False, description=description, schema_extra=schema)
 
 
 def read_asked(

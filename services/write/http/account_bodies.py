@@ -37,11 +37,11 @@ class ProofBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A new API key; one without `expires_in` (seconds) holds until it is revoked."""
+    """A new API key; one without `expires_in` (whole seconds) holds until it is revoked."""
 
     name: str
     scopes: list[Scope]
-    expires_in: int | None = None
+    expires_in: float | None = None
 
 
 class KeyWish(msgspec.Struct, frozen=True):
@@ -58,17 +58,20 @@ def read_key(body: bytes, now: datetime) -> KeyWish:
     return KeyWish(words.key_name(asked.name), asked.scopes, _end(asked.expires_in, now))
 
 
-def _end(seconds: int | None, now: datetime) -> datetime | None:
+def _end(seconds: float | None, now: datetime) -> datetime | None:
     if seconds is None:
         return None
-    if not 1 <= seconds <= LONGEST_LIFE.total_seconds():
+    if not (seconds.is_integer() and 1 <= seconds <= LONGEST_LIFE.total_seconds()):
         raise InvalidField(
-            "A key's life is at least a second and at most ten years.",
+            "A key's life is a whole number of seconds, at least one and at most ten years of them.",
             field="expires_in",
             limit=int(LONGEST_LIFE.total_seconds()),
         )
     return now + timedelta(seconds=seconds)
 
+
+SOMETHING = r"[^\s\u0000-\u001f\u007f-\u009f]"
+"""More than white space and control characters."""
 
 _email = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.EMAIL, max_length=254)
 _password = Schema(type=OpenAPIType.STRING, max_length=LONGEST)
@@ -82,7 +85,7 @@ PasswordOperation = json_operation(
 ProofOperation = json_operation(("password",), password=_password)
 KeyOperation = json_operation(
     ("name", "scopes"),
-    name=Schema(type=OpenAPIType.STRING, min_length=1, max_length=words.MAX_KEY_NAME),
+    name=Schema(type=OpenAPIType.STRING, pattern=SOMETHING, max_length=words.MAX_KEY_NAME),
     scopes=Schema(
         type=OpenAPIType.ARRAY,
         items=Schema(type=OpenAPIType.STRING, enum=[scope.value for scope in Scope]),

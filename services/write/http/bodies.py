@@ -78,9 +78,7 @@ def read_idempotency_key(text: str | None) -> str | None:
     return key
 
 
-def _text(description: str) -> Schema:
-    return Schema(type=OpenAPIType.STRING, description=description)
-
+_ONE_TAG = f"[^,]{{0,{words.MAX_TAG}}}"
 
 UPLOAD_FORM = Schema(
     type=OpenAPIType.OBJECT,
@@ -89,8 +87,12 @@ UPLOAD_FORM = Schema(
         "file": Schema(
             type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="JPEG, PNG, GIF, WebP or AVIF"
         ),
-        "description": _text(f"At most {words.MAX_DESCRIPTION} characters"),
-        "tags": _text(f"Separated by commas, at most {words.MAX_TAGS}"),
+        "description": Schema(type=OpenAPIType.STRING, max_length=words.MAX_DESCRIPTION),
+        "tags": Schema(
+            type=OpenAPIType.STRING,
+            pattern=f"^{_ONE_TAG}(,{_ONE_TAG}){{0,{words.MAX_TAGS - 1}}}$",
+            description=f"Separated by commas, at most {words.MAX_TAGS}",
+        ),
         "visibility": Schema(type=OpenAPIType.STRING, enum=[*Visibility], default="public"),
         "keep_metadata": Schema(
             type=OpenAPIType.BOOLEAN,
@@ -106,12 +108,16 @@ UPLOAD_FORM = Schema(
     },
 )
 
+PICTURES = "image/jpeg, image/png, image/gif, image/webp, image/avif, image/heic"
+"""What a file is meant to be. Its bytes decide what it is, whatever the form calls it."""
+
 ChangeOperation = json_operation(
+    at_least=1,
     filename=Schema(type=OpenAPIType.STRING, max_length=words.MAX_FILENAME),
     description=Schema(type=[OpenAPIType.STRING, OpenAPIType.NULL], max_length=words.MAX_DESCRIPTION),
     tags=Schema(
         type=OpenAPIType.ARRAY,
-        items=Schema(type=OpenAPIType.STRING, max_length=words.MAX_TAG),
+        items=Schema(type=OpenAPIType.STRING, pattern=f"^{_ONE_TAG}$"),
         max_items=words.MAX_TAGS,
     ),
     visibility=Schema(type=OpenAPIType.STRING, enum=[*Visibility]),
@@ -128,4 +134,4 @@ class UploadOperation(Operation):
     """Tells the OpenAPI document about the form, which we parse ourselves as it streams in."""
 
     def __post_init__(self) -> None:
-        self.request_body = body_of("multipart/form-data", UPLOAD_FORM)
+        self.request_body = body_of("multipart/form-data", UPLOAD_FORM, file=PICTURES)

@@ -14,7 +14,7 @@ from contracts.images import Image, ImageView, UploadedView, image_path, view, v
 from contracts.principals import Principal
 from services.shared.answers import Answer, Headers, json_answer, no_content, version_tag
 from services.shared.consistency import token_headers
-from services.shared.principals import ANYONE, Identify
+from services.shared.principals import ANYONE, BEARER, Identify
 from services.write.change import Change
 from services.write.draft import Draft
 from services.write.gate import Gate
@@ -63,6 +63,7 @@ IdempotencyKey = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         required=False,
+        schema_extra={"pattern": f"^[!#-~]{{{MIN_KEY},{MAX_KEY}}}$"},
         description=(
             "Makes the upload safe to send again: the same key with the same form gets the same answer for a day, also "
             "its delete_token. Choose it at random, a UUID for example: "
@@ -149,6 +150,7 @@ def image_routes(
         "/api/v1/images/{image_id:str}/restore",
         responses={200: ResponseSpec(ImageView, generate_examples=False, description="As it is now, and was before")},
         status_code=200,
+        security=BEARER,
         summary="Take a picture out of the trash",
         tags=["images"],
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import Encoding, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from contracts.errors import InvalidField, InvalidRequest
 
@@ -22,13 +22,16 @@ def read_json(body: bytes, kind: type[B]) -> B:
         raise InvalidRequest("The body is not JSON.") from None
 
 
-def body_of(media_type: str, schema: Schema) -> RequestBody:
-    """A required body, as the OpenAPI document describes it."""
-    return RequestBody(content={media_type: OpenAPIMediaType(schema=schema)}, required=True)
+def body_of(media_type: str, schema: Schema, **parts: str) -> RequestBody:
+    """A required body, as the OpenAPI document describes it; `parts` are media types of a form's parts by name."""
+    encoding = {name: Encoding(content_type=media_types) for name, media_types in parts.items()}
+    return RequestBody(content={media_type: OpenAPIMediaType(schema=schema, encoding=encoding or None)}, required=True)
 
 
-def json_operation(required: Sequence[str] = (), **properties: Schema) -> type[Operation]:
-    """Tells the OpenAPI document about a JSON body that we read ourselves."""
+def json_operation(
+    required: Sequence[str] = (), *, at_least: int | None = None, **properties: Schema
+) -> type[Operation]:
+    """Tells the OpenAPI document about a JSON body, with `at_least` so many members, that we read ourselves."""
 
     @dataclass
     class JsonOperation(Operation):
@@ -37,6 +40,7 @@ def json_operation(required: Sequence[str] = (), **properties: Schema) -> type[O
                 type=OpenAPIType.OBJECT,
                 properties=dict(properties),
                 required=list(required),
+                min_properties=at_least,
                 additional_properties=False,
             )
             self.request_body = body_of("application/json", schema)

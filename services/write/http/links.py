@@ -31,9 +31,9 @@ DEFAULT_LIFE = 3600
 
 
 class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A link: how many seconds it holds, and what it opens."""
+    """A link: how many seconds it holds, a whole number (to JSON 60.0 is one too), and what it opens."""
 
-    expires_in: int = DEFAULT_LIFE
+    expires_in: float = DEFAULT_LIFE
     part: str = "file"
 
 
@@ -94,8 +94,10 @@ def link_routes(identify: Identify, cases: LinkCases) -> list[HTTPRouteHandler]:
 
 def _wanted(asked: LinkBody) -> tuple[str, timedelta]:
     longest = int(LONGEST.total_seconds())
-    if not 1 <= asked.expires_in <= longest:
-        raise InvalidField(f"A link holds from a second to {LONGEST.days} days.", field="expires_in", limit=longest)
+    if not (float(asked.expires_in).is_integer() and 1 <= asked.expires_in <= longest):
+        raise InvalidField(
+            f"A link holds for whole seconds, {LONGEST.days} days at most.", field="expires_in", limit=longest
+        )
     if asked.part not in PARTS:
         raise InvalidField(f"A link opens one of these: {', '.join(PARTS)}.", field="part")
     return PARTS[asked.part], timedelta(seconds=asked.expires_in)

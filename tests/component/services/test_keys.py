@@ -47,6 +47,7 @@ async def test_a_key_is_shown_once_and_stored_as_a_hash(write, database):
         {"expires_in": -1},
         {"expires_in": 10**12},
         {"expires_in": "soon"},
+        {"expires_in": 1.5},
     ],
 )
 async def test_a_key_that_makes_no_sense_is_refused(write, change):
