@@ -5,7 +5,7 @@ Everything starts with a prefix, so that several systems, or tests, can share on
 
 import msgspec
 
-from contracts.events import CopyDamaged, ImageDeleted, ImageUploaded
+from contracts.events import CopyDamaged, ImageChanged, ImageDeleted, ImageTrashed, ImageUploaded
 
 DUPLICATE_WINDOW = 120.0
 """Seconds within which JetStream drops a second message with the same event id."""
@@ -30,7 +30,13 @@ class Consumer(msgspec.Struct, frozen=True):
 DERIVE = Consumer("derive", (str(ImageUploaded.__struct_config__.tag),))
 ERASE = Consumer("erase", (str(ImageDeleted.__struct_config__.tag),))
 REPAIR = Consumer("repair", (str(CopyDamaged.__struct_config__.tag),), ack_wait=60.0)
-CONSUMERS = (DERIVE, ERASE, REPAIR)
+PURGE = Consumer(
+    "purge",
+    tuple(str(event.__struct_config__.tag) for event in (ImageChanged, ImageTrashed, ImageDeleted)),
+    ack_wait=30.0,
+)
+"""Only there where caches before the gateway are to be told."""
+CONSUMERS = (DERIVE, ERASE, REPAIR, PURGE)
 
 
 def stream(prefix: str) -> str:

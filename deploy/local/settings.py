@@ -6,6 +6,7 @@ import msgspec
 
 from deploy.local.trouble import Trouble
 from infrastructure import env
+from infrastructure.cdn.config import CdnConfig
 from infrastructure.imaging.config import FenceConfig, ImagingLimits
 from infrastructure.nats.config import NatsConfig
 from infrastructure.passwords.config import PasswordConfig
@@ -24,7 +25,7 @@ from services.write.config import AccountsConfig, GateConfig, WriteConfig
 
 CONFIGS: tuple[type[msgspec.Struct], ...] = (
     *(WriteConfig, GateConfig, RateConfig, AccountsConfig, PasswordConfig, ReadConfig, WorkerConfig),
-    *(ImagingLimits, FenceConfig, ScannerConfig, TelemetryConfig),
+    *(ImagingLimits, FenceConfig, ScannerConfig, CdnConfig, TelemetryConfig),
     *(SecretsConfig, CrossOriginConfig, Bounds, PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
 )
 

@@ -28,6 +28,8 @@ _BYTE_HEADERS = (
     ("Last-Modified", "$chitram_last_modified"),
     ("Vary", "$chitram_vary"),
     ("Cache-Control", "$chitram_cache_control"),
+    ("Surrogate-Key", "$chitram_surrogate_key"),
+    ("Cache-Tag", "$chitram_surrogate_key"),
     ("Content-Disposition", "$chitram_disposition"),
 )
 """Of the read service's answer nginx keeps the type by itself, these have to be carried over."""

@@ -137,6 +137,9 @@ derivative_seconds = Histogram(
 shard_state = Gauge("shard_state", "1 while a shard is used, 0 while it is avoided.", ["shard"], registry=registry)
 copies_repaired = Counter("copies_repaired_total", "Bad copies that were replaced.", registry=registry)
 bytes_lost = Counter("bytes_lost_total", "Blobs found without any good copy.", registry=registry)
+cdn_purges = Counter(
+    "cdn_purges_total", "Images that caches were told to forget: done, failed.", ["outcome"], registry=registry
+)
 shards_version = Gauge("shards_version", "Version of the list of shards in use.", registry=registry)
 lease_state = Gauge("lease_state", "1 while this process holds its lease, else 0.", registry=registry)
 

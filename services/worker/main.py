@@ -19,6 +19,9 @@ from contracts.events import Event, ImageEvent
 from contracts.images import Blob, Failure
 from contracts.subjects import Consumer
 from infrastructure import env
+from infrastructure.cdn.config import CdnConfig
+from infrastructure.cdn.open import open_cdn
+from infrastructure.cdn.purger import Purger
 from infrastructure.imaging.config import FenceConfig
 from infrastructure.imaging.fence import Fence, open_fence
 from infrastructure.imaging.rendered import Rendered, Undecodable
@@ -65,6 +68,7 @@ from services.worker.expire import keep_expiring
 from services.worker.forget_keys import keep_forgetting_keys
 from services.worker.pace import Pace
 from services.worker.ports import OutboxRow, Publish, Render
+from services.worker.purge import leave_cached, purge
 from services.worker.quarantine import quarantine
 from services.worker.rebalance import Hands
 from services.worker.relay import keep_relaying
@@ -77,6 +81,9 @@ from services.worker.tidy_people import keep_tidying_people
 T = TypeVar("T")
 Part: TypeAlias = AbstractAsyncContextManager[None]
 Tell: TypeAlias = Callable[[Event], Awaitable[None]]
+
+PURGES = 16
+"""Events in hand at once of which caches before the gateway are told: they share calls."""
 
 GRACE = 5.0
 """Seconds that events in hand get when the worker ends; what is not finished comes again elsewhere."""
@@ -93,12 +100,14 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         damage = DamageReporter(now=utc_now, new_id=uuid_utils.compat.uuid7, clock=time.monotonic)
         storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), first, on_bad=damage.bad))
         shards = await rooms.enter_async_context(following(shard_list.newer_than, storage))
-        nats = await rooms.enter_async_context(open_nats(env.read(NatsConfig)))
+        cdn = await rooms.enter_async_context(open_cdn(env.read(CdnConfig)))
+        consumers = tuple(each for each in subjects.CONSUMERS if cdn or each is not subjects.PURGE)
+        nats = await rooms.enter_async_context(open_nats(env.read(NatsConfig), consumers=consumers))
         await rooms.enter_async_context(
             follow(nats, lambda heard: shards.hear(heard.event), types=SHARD_EVENTS, within=1.0, required=False)
         )
         fence = await rooms.enter_async_context(open_fence(env.read(FenceConfig)))
-        work = Work(config, primary, storage, nats, fence)
+        work = Work(config, primary, storage, nats, fence, cdn)
         for running in (work.consumers(), work.deliveries(), work.housekeeping()):
             for part in running:
                 await rooms.enter_async_context(part)
@@ -120,14 +129,21 @@ async def open_app() -> AsyncIterator[ASGIApp]:
 class Work:
     """Everything that a worker does, bound to the rooms, as parts that are to be entered one after another."""
 
-    def __init__(
-        self, config: WorkerConfig, primary: Primary, storage: Storage, nats: Connection, fence: Fence
+    def __init__(  # noqa: PLR0917 - the rooms, in the order in which they are opened
+        self,
+        config: WorkerConfig,
+        primary: Primary,
+        storage: Storage,
+        nats: Connection,
+        fence: Fence,
+        cdn: Purger | None,
     ) -> None:
         self._config = config
         self._primary = primary
         self._storage = storage
         self._nats = nats
         self._fence = fence
+        self._cdn = cdn
         self._on_primary = partial(_on_primary, primary)
         self._ledger = self._on_primary(Ledger)
         self._shelf = self._on_primary(Quarantine)
@@ -153,6 +169,8 @@ class Work:
         )
         yield self._consume(subjects.ERASE, _done_after(erasing), config.erase_concurrency, _told(leave_behind))
         yield self._consume(subjects.REPAIR, self._care.repair, 1, _say_nothing)
+        if self._cdn:
+            yield self._consume(subjects.PURGE, _purging(self._cdn), PURGES, _told(leave_cached))
 
     def deliveries(self) -> Iterator[Part]:
         """Events on their way from the outbox to the stream, and the beat by which replicas' lag is measured."""
@@ -278,6 +296,14 @@ def _done_after(use_case: Callable[[ImageEvent], Awaitable[None]]) -> Handle:
     async def handle(delivery: Delivery) -> Outcome:
         await use_case(_of_image(delivery.event))
         return Outcome.DONE
+
+    return handle
+
+
+def _purging(cdn: Purger) -> Handle:
+    async def handle(delivery: Delivery) -> Outcome:
+        is_all = await purge(_of_image(delivery.event), delivery.attempt, forget=cdn.purge)
+        return Outcome.DONE if is_all else Outcome.LATER
 
     return handle
 

@@ -64,6 +64,10 @@ class Heartbeat(Protocol):
     async def beat(self, stream: str, sequence: int) -> None: ...
 
 
+Purge = Callable[[str], Awaitable[None]]
+"""Returns when no cache before the gateway gives out what carries a tag any more. Raises `Unavailable`."""
+
+
 class Publish(Protocol):
     """Hands an event to the stream; returns when it is durable there.
 

@@ -14,6 +14,8 @@ from litestar.types import ASGIApp
 from msgspec import Struct
 
 from infrastructure import env
+from infrastructure.cdn.config import CdnConfig
+from infrastructure.cdn.open import open_cdn
 from infrastructure.imaging.config import ImagingLimits
 from infrastructure.imaging.intake import take_in
 from infrastructure.nats.audience import open_audience
@@ -69,6 +71,7 @@ from services.write.make_key import make_key
 from services.write.make_link import make_link
 from services.write.ownership import new_delete_token
 from services.write.ports import Settle
+from services.write.purge import settle_and_purge
 from services.write.register import register
 from services.write.restore import restore
 from services.write.revoke_key import revoke_key
@@ -98,6 +101,10 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         )
         audience = await rooms.enter_async_context(open_audience(nats))
         settling = partial(settle, audience=audience, lease=env.read(Bounds).lease)
+        if cdn := await rooms.enter_async_context(open_cdn(caches := env.read(CdnConfig))):
+            settling = partial(
+                settle_and_purge, settle=settling, purge=cdn.purge, window=caches.window, patience=caches.timeout
+            )
         redis = env.read(RedisConfig)
         limiter = Limiter(await rooms.enter_async_context(open_client(redis)), redis.prefix)
         rates = throttles(env.read(RateConfig), limiter=limiter, clock=time.monotonic)

@@ -178,6 +178,10 @@ Settle = Callable[[Event, str], Awaitable[None]]
 """Returns when nobody can be shown any more what an event, committed at a position of the log, took away."""
 
 
+Purge = Callable[[str], Awaitable[None]]
+"""Returns when no cache before the gateway gives out what carries a tag any more. Raises `Unavailable`."""
+
+
 class Audience(Protocol):
     """The read services, over NATS."""
 

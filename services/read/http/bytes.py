@@ -140,7 +140,11 @@ def _kept(image: Image, max_age: int, now: datetime) -> bytes:
 
 def _tags(image: Image, part: Part) -> Headers:
     headers = [(b"etag", part.tag.encode()), (b"last-modified", http_date(image.created_at).encode())]
-    return [*headers, (b"vary", b"accept")] if part.negotiated else headers
+    if part.negotiated:
+        headers.append((b"vary", b"accept"))
+    if image.visibility is not Visibility.PRIVATE:
+        headers.append((b"surrogate-key", str(image.id).encode()))
+    return headers
 
 
 def _transfer(part: Part, *, download: bool) -> Headers:

@@ -70,6 +70,7 @@ async def test_a_file_is_handed_to_nginx_with_everything_it_has_to_say(view, rea
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["x-delivery-disposition"] == 'attachment; filename="a.jpg"'
     assert answer.headers["x-delivery-cache-control"] == "public, max-age=3600"
+    assert answer.headers["surrogate-key"] == view["id"]
     fetched = await read.get(as_nginx_does(answer.headers["x-accel-redirect"]))
     assert len(fetched.content) == view["file_size"]
     assert hashlib.sha256(fetched.content).hexdigest() == view["checksum"]

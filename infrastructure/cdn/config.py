@@ -1,0 +1,46 @@
+"""Which caches before the gateway are told what to forget, if any."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct, field
+
+HOOKS = ("http", "https")
+NETWORKS = ("fastly", "cloudflare", "cloudfront")
+
+
+class CdnConfig(Struct, frozen=True, kw_only=True):
+    """`addresses` are all that keep copies: `varnish://host:port`, `fastly://SERVICE`, `cloudflare://ZONE`,
+    `cloudfront://DISTRIBUTION`, or the `http(s)://` address of a hook. `token` is the secret that they want;
+    CloudFront's is `<access key>:<secret key>`. `timeout` is how many seconds one of them may take to answer.
+    `window` is more seconds than lie between a cache's question to the gateway and its keeping the answer; in
+    `deploy/varnish/default.vcl` these are 0.2.
+    """
+
+    addresses: tuple[str, ...] = field(name="CHITRAM_CDN", default=())
+    token: str = field(name="CHITRAM_CDN_TOKEN", default="")
+    timeout: Annotated[float, Meta(gt=0, le=5)] = field(name="CHITRAM_CDN_TIMEOUT", default=1.0)
+    window: Annotated[float, Meta(ge=0, le=2)] = field(name="CHITRAM_CDN_WINDOW", default=0.3)
+
+    def __post_init__(self) -> None:
+        """Refuses what nothing could be reached by."""
+        for address in self.addresses:
+            if not _is_address(address):
+                raise ValueError(
+                    "CHITRAM_CDN: expected varnish://host:port, fastly://SERVICE, cloudflare://ZONE, "
+                    "cloudfront://DISTRIBUTION, http://... or https://..."
+                )
+            if address.startswith(NETWORKS) and not self.token:
+                raise ValueError(f"CHITRAM_CDN_TOKEN: {address.partition(':')[0]} wants one")
+        if any(address.startswith("cloudfront") for address in self.addresses) and ":" not in self.token:
+            raise ValueError("CHITRAM_CDN_TOKEN: for CloudFront expected <access key>:<secret key>")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        if parts.scheme == "varnish":
+            return bool(parts.hostname and parts.port) and parts.path in {"", "/"}
+    except ValueError:  # a port that is no number
+        return False
+    return parts.scheme in {*HOOKS, *NETWORKS} and bool(parts.hostname)
