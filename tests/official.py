@@ -9,6 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from deploy.local import binaries
 from deploy.local.part import Part, wait
 
 WANTED = os.environ.get("CHITRAM_TEST_SERVERS") == "containers"
@@ -58,6 +59,13 @@ def remove(directory: Path) -> None:
     ids = _docker("ps", "--all", "--quiet", "--filter", f"label={LABEL}={directory}").split()
     if ids:
         _docker("rm", "--force", "--volumes", *ids)
+
+
+def postgres_program(name: str) -> tuple[str, ...]:
+    """The command of a program of Postgres as old as the server: an older one won't speak to it."""
+    if not WANTED:
+        return (binaries.postgres(name),)
+    return ("docker", "run", "--rm", "--network=host", IMAGES["postgres"], name)
 
 
 def _program(part: Part) -> tuple[str, list[str]]:

@@ -5,15 +5,15 @@ import subprocess
 import asyncpg
 import pytest
 
-from deploy.local import binaries
 from infrastructure.postgres.pool import newest_migration
+from tests import official
 from tests.component.postgres.cluster import dbmate
 from tests.component.postgres.images import plain_image
 
 
 def schema(address: str) -> str:
     """The tables, indexes and constraints of a database as SQL, without what changes from dump to dump."""
-    command = (binaries.postgres("pg_dump"), "--schema-only", "--no-owner", address)
+    command = (*official.postgres_program("pg_dump"), "--schema-only", "--no-owner", address)
     dumped = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     return "\n".join(line for line in dumped.splitlines() if not line.startswith("\\"))
 
