@@ -151,6 +151,7 @@ def server_environment(  # noqa: PLR0917 - fixtures are asked for by name
     """The variables with which a service reaches the servers, in a corner of its own on each."""
     shards = (f"shard-{number}=s3://{s3_server.endpoint}/{name}" for number, name in enumerate(buckets, 1))
     return RAISED_RATES | {
+        "CHITRAM_POSTGRES_CONNECT_TIMEOUT": "5",  # a machine that runs everything at once is slow
         "CHITRAM_POSTGRES_PRIMARY": database.primary,
         "CHITRAM_POSTGRES_REPLICAS": ",".join(database.replicas),
         "CHITRAM_REDIS_URL": redis_server.url,

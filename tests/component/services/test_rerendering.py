@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -84,7 +85,9 @@ def chitram(server_environment, monkeypatch, tmp_path, capsys):
 
     async def run(*arguments: str) -> tuple[int, str]:
         status = await asyncio.to_thread(main, arguments)
-        return status, capsys.readouterr().out
+        said = capsys.readouterr()
+        sys.stderr.write(said.err)  # shown when the test fails
+        return status, said.out
 
     return run
 
