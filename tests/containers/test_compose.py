@@ -122,7 +122,7 @@ async def test_more_and_fewer_read_services_cost_no_request(compose):
     traffic = Traffic(compose.url)
     with traffic.running():
         for count in (5, 2, 3):
-            compose("up", "--detach", "--no-recreate", "--scale", f"read={count}")
+            compose("up", "--detach", "--scale", f"read={count}")
             assert len(compose.containers("read")) == count
             await goes_on(traffic)
     assert traffic.lost == []
