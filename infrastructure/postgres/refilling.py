@@ -37,11 +37,15 @@ class Refilling:
     def __init__(self, primary: Primary) -> None:
         self._primary = primary
 
-    async def require_unused(self) -> None:
-        """Raises Refused when there are rows in it that somebody may miss, or services at work on it."""
+    async def require_empty(self) -> None:
+        """Raises Refused when there are rows in it that somebody may miss, or tables that are not ours."""
         async with self._primary.session() as connection:
             await _require_schema_of_ours(connection)
             await _require_empty(connection, await select_relations(connection))
+
+    async def require_alone(self) -> None:
+        """Raises Refused when services are connected to it."""
+        async with self._primary.session() as connection:
             await _require_alone(connection)
 
     def unknown(self, migrations: Collection[str]) -> list[str]:
@@ -51,7 +55,7 @@ class Refilling:
     @asynccontextmanager
     async def open(self, migrations: Collection[str]) -> AsyncIterator[Loader]:
         """Gives the database the schema of some migrations and lets it be filled: all of it becomes true at the end, or
-        nothing. Raises Refused as `require_unused` does.
+        nothing. Raises Refused as `require_empty` does.
 
         Triggers don't fire: what they would do is in the rows already. Foreign keys are checked.
         """

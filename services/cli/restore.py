@@ -1,6 +1,8 @@
 """`chitram restore`: puts a backup back into a new system, and tells what the storage lacks."""
 
 from argparse import Namespace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 import msgspec
@@ -26,7 +28,7 @@ from services.cli.stages import Stages
 from services.cli.telling import console
 from services.worker.backup.check import Checked, Finding, check
 from services.worker.backup.manifest import Manifest
-from services.worker.backup.restore import open_manifest, restore
+from services.worker.backup.restore import open_manifest, require_possible, restore
 
 TITLES = {"rows": "Putting rows back", "objects": "Reading objects"}
 
@@ -50,6 +52,8 @@ async def run(given: Namespace, environment: Environment) -> int:
     if given.check:
         report = await _check(given, environment, backup, manifest)
     else:
+        async with open_database(environment) as database:
+            await require_possible(manifest, database=database)
         with services_stopped() as settle:
             await _restore(environment, backup, manifest)
             settle()
@@ -61,18 +65,25 @@ async def run(given: Namespace, environment: Environment) -> int:
     return 0 if report.checked.is_good else 1
 
 
+@asynccontextmanager
+async def open_database(environment: Environment) -> AsyncIterator[Refilling]:
+    """The database, whatever its schema is."""
+    async with open_primary(environment, required=False, patience=PATIENCE) as primary:
+        yield Refilling(primary)
+
+
 async def _restore(environment: Environment, backup: Backup, manifest: Manifest) -> None:
     async with (
         open_nats(environment) as nats,
         open_redis(environment) as redis,
-        open_primary(environment, required=False, patience=PATIENCE) as primary,
+        open_database(environment) as database,
     ):
         await require_no_readers(nats)
         with Stages(TITLES) as stages:
             await restore(
                 backup,
                 manifest,
-                database=Refilling(primary),
+                database=database,
                 forget=(partial(forget, nats), partial(flush, redis, env.read(RedisConfig, environment).prefix)),
                 hear=stages.hear,
             )

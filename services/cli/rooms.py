@@ -33,7 +33,7 @@ from infrastructure.redis import client as redis
 from infrastructure.redis.config import RedisConfig
 from infrastructure.storage import open as storage
 from infrastructure.storage.config import StorageConfig
-from services.cli.telling import Command, ready, tells_trouble
+from services.cli.telling import Command, errors, tells_trouble
 
 Environment: TypeAlias = Mapping[str, str]
 
@@ -73,7 +73,7 @@ def services_stopped() -> AbstractContextManager[Callable[[], None]]:
     """
     if _of_stack(here()) is None:
         return nullcontext(lambda: None)
-    return quiet(here(), report=ready)
+    return quiet(here(), report=lambda name, _: errors.print(f"  {name} runs again", markup=False))
 
 
 def operates(command: Callable[[Namespace, Environment], Awaitable[int]]) -> Command:

@@ -171,7 +171,12 @@ def run_sql(server: Server, script: str, database: str = "postgres", **variables
 
 
 def _variables(values: Mapping[str, str]) -> str:
-    return "".join(f"\\set {name} '{value}'\n" for name, value in values.items())
+    """Between quotes psql takes a backslash for the beginning of something else."""
+    return "".join(f"\\set {name} '{_escaped(value)}'\n" for name, value in values.items())
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _primary_of(replica: Server) -> Server:

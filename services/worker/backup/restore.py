@@ -24,16 +24,25 @@ async def open_manifest(backup: Backup) -> Manifest:
     return decode(backup.read(MANIFEST))
 
 
-async def restore(
-    backup: Backup, manifest: Manifest, *, database: Refilling, forget: Sequence[Forget], hear: Hear = lambda *_: None
-) -> None:
-    """Backup -> an empty database. Raises `Refused`, `Unavailable`; then nothing of it is there."""
+async def require_possible(manifest: Manifest, *, database: Refilling) -> None:
+    """Passes when the database is one that this backup can be restored into, as far as can be told while services run.
+
+    Raises `Refused`, `Unavailable`.
+    """
     if unknown := database.unknown(manifest.migrations):
         raise Refused(
             f"The backup is of a newer release, or of another one: {', '.join(unknown)} is not known to this one. "
             "Restore it with the release that made it."
         )
-    await database.require_unused()
+    await database.require_empty()
+
+
+async def restore(
+    backup: Backup, manifest: Manifest, *, database: Refilling, forget: Sequence[Forget], hear: Hear = lambda *_: None
+) -> None:
+    """Backup -> an empty database. Raises `Refused`, `Unavailable`; then nothing of it is there."""
+    await require_possible(manifest, database=database)
+    await database.require_alone()
     for one in forget:
         await one()
     async with database.open(manifest.migrations) as loader:

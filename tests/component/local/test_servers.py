@@ -3,6 +3,8 @@
 import asyncpg
 import httpx
 
+from deploy.local.servers.postgres import run_sql
+
 
 async def test_database_is_migrated_on_primary_and_replica(database):
     """A fresh database has the tables on both servers, and the replica can't be written to."""
@@ -25,3 +27,9 @@ def test_every_server_is_named_to_the_services(server_environment):
     """The environment of a service names a corner on each of the servers."""
     assert len(server_environment["CHITRAM_SHARDS"].split(",")) == 4
     assert all(server_environment.values())
+
+
+def test_psql_gets_variables_as_they_are(postgres):
+    """Backslashes and quotes too: patterns have them."""
+    for value in (r"^s3://127\.0\.0\.1:\d+/$", "it's", "\\'"):
+        assert run_sql(postgres.primary, "select :'value';", value=value).strip() == value

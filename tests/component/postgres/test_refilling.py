@@ -53,11 +53,11 @@ async def test_rows_come_back_as_they_were(primary, ledger, psql, refilling):
     await ledger.insert(image, delete_token_hash=b"x" * 32)
     assert await psql.fetchval("SELECT count(*) FROM pg_sequences") == 0, "their values would have to be saved too"
     before = await save(primary)
-    await refilling.require_unused()
+    await refilling.require_empty()
     await fill(refilling, before)
     assert await save(refilling._primary) == before
     with pytest.raises(Refused, match="not empty"):
-        await refilling.require_unused()
+        await refilling.require_empty()
     with pytest.raises(Refused, match="not empty"):
         await fill(refilling, before)
     disabled = "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'"
@@ -99,11 +99,11 @@ async def test_nothing_is_filled_under_services_at_work(refilling):
     """Nor a database with tables, or migrations, that are not Chitram's."""
     async with open_primary(PrimaryConfig(primary=refilling.address)):
         with pytest.raises(Refused, match="connections"):
-            await refilling.require_unused()
+            await refilling.require_alone()
     await refilling._primary.fetch("INSERT INTO schema_migrations (version) VALUES ('99999999999999')")
     with pytest.raises(Refused, match="99999999999999"):
-        await refilling.require_unused()
+        await refilling.require_empty()
     await refilling._primary.fetch("DROP TABLE schema_migrations")
     with pytest.raises(Refused, match="not Chitram's"):
-        await refilling.require_unused()
+        await refilling.require_empty()
     assert refilling.unknown(["1", EVERY[0]]) == ["1"]
