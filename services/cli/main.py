@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     if given.directory:
         os.chdir(given.directory)
-    run: Command = import_module(f"services.cli.{given.command}").run
+    run: Command = import_module(f"services.cli.{getattr(given, 'module', given.command)}").run
     try:
         return run(given)
     except BrokenPipeError:  # whoever read our output has seen enough

@@ -1,21 +1,21 @@
 """Taking a picture in."""
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import msgspec
 
 from contracts.errors import Unavailable
-from contracts.images import Blob, Image
+from contracts.images import Image
 from contracts.principals import Principal
 from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.shared.tokens import token_hash
-from services.write.dedupe import Dedupe, scope_of
+from services.write.dedupe import Dedupe
 from services.write.draft import Draft
 from services.write.idempotency import Keyed, Once, delete_token, require_same
+from services.write.keep import keep, new_image
 from services.write.ownership import require_right_to_hide
-from services.write.ports import Charge, Clock, Earlier, Intake, Ledger, NewId, NewToken, Objects, Ready, Scan, TakeIn
+from services.write.ports import Charge, Clock, Earlier, Ledger, NewId, NewToken, Objects, Ready, Scan, TakeIn
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -59,26 +59,28 @@ async def upload(
     require_right_to_hide(draft.visibility, principal.user_id)
     if keyed and (earlier := await ledger.select_earlier(keyed.key)):
         return _again(keyed, earlier)
-    intake = await take_in(draft.file, draft.sha256, keep_metadata=draft.keep_metadata)
-    await charge(principal, _megapixels(intake))
-    await scan(draft.file)
-    await ready()
-    scope = scope_of(dedupe, principal)
-    same = await ledger.select_same(intake.sha256, scope)
-    blob = _blob(intake, new_id())
-    await failpoint("upload.before_put")
-    placement = await objects.put(blob.key, draft.file, blob.content_type)
-    stored = msgspec.structs.replace(blob, placement=placement)
+    kept = await keep(
+        draft,
+        principal,
+        dedupe=dedupe,
+        take_in=take_in,
+        charge=charge,
+        scan=scan,
+        ready=ready,
+        objects=objects,
+        ledger=ledger,
+        new_id=new_id,
+    )
     now = clock()
     end = _end(draft, principal, anonymous_expiry, now)
-    image = _image(draft, intake, stored, principal, image_id=new_id(), now=now, end=end)
+    image = new_image(draft, kept, principal, image_id=new_id(), now=now, end=end)
     token, once = _proofs(principal, keyed, new_token)
     await failpoint("upload.before_insert")
     committed = await ledger.insert(
         image,
         delete_token_hash=token_hash(token) if token else None,
-        scope=scope,
-        same=same,
+        scope=kept.scope,
+        same=kept.same,
         once=once,
         by=principal,
     )
@@ -115,52 +117,6 @@ async def _overtaken(keyed: Keyed | None, ledger: Ledger) -> Uploaded:
     return _again(keyed, earlier)
 
 
-def _megapixels(intake: Intake) -> int:
-    return -(-intake.width * intake.height * intake.frames // 1_000_000)
-
-
-def _blob(intake: Intake, blob_id: UUID) -> Blob:
-    return Blob(
-        id=blob_id,
-        sha256=intake.sha256,
-        size=intake.size,
-        content_type=intake.content_type,
-        width=intake.width,
-        height=intake.height,
-        frames=intake.frames,
-        placement=(),
-    )
-
-
 def _end(draft: Draft, principal: Principal, anonymous_expiry: int, now: datetime) -> datetime | None:
     seconds = draft.expires_in or (anonymous_expiry if principal.user_id is None else 0)
     return now + timedelta(seconds=seconds) if seconds else None
-
-
-def _image(
-    draft: Draft,
-    intake: Intake,
-    blob: Blob,
-    principal: Principal,
-    *,
-    image_id: UUID,
-    now: datetime,
-    end: datetime | None,
-) -> Image:
-    """Where the camera was is kept for an owner; of an anonymous upload nobody is, so it is forgotten."""
-    return Image(
-        id=image_id,
-        version=1,
-        blob=blob,
-        filename=draft.filename,
-        created_at=now,
-        updated_at=now,
-        visibility=draft.visibility,
-        owner_id=principal.user_id,
-        description=draft.description,
-        tags=draft.tags,
-        expires_at=end,
-        metadata=intake.camera,
-        metadata_stripped=intake.metadata_stripped,
-        place=intake.place if principal.user_id else {},
-    )

@@ -19,9 +19,14 @@ class Group:
         self._helps[name] = help
         return self._commands.add_parser(name, description=f"{help[0].upper()}{help[1:]}.")
 
-    def actions(self, name: str, *, help: str) -> Subparsers:  # noqa: A002 - the same
-        """Room for the parts of a command that has several, `chitram NAME ACTION`; the one given is `action`."""
-        return self.add(name, help=help).add_subparsers(dest="action", required=True, metavar="ACTION")
+    def actions(self, name: str, *, help: str, module: str = "") -> Subparsers:  # noqa: A002 - the same
+        """Room for the parts of a command that has several, `chitram NAME ACTION`; the one given is `action`.
+
+        A `module` is named where a file can't be called like the command.
+        """
+        parser = self.add(name, help=help)
+        parser.set_defaults(module=module or name)
+        return parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def __str__(self) -> str:
         """The title and a line for each command."""

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import msgspec
 
 from contracts.errors import Unavailable
+from services.shared.side_by_side import side_by_side
 from services.worker.backup.back_up import WIDTH, Hear, inventory
 from services.worker.backup.manifest import INVENTORY, Manifest
 from services.worker.backup.ports import Backup, Copies
-from services.worker.backup.side_by_side import side_by_side
 from services.worker.examine import Condition, examine
 from services.worker.stored import Stored
 

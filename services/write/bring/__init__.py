@@ -1,0 +1,1 @@
+"""Bringing people and pictures along from another system."""
