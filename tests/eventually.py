@@ -5,11 +5,15 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+LONGEST_PAUSE = 0.25
+"""Seconds between tries, in the end: looking costs the same cores as what is awaited."""
+
 
 async def eventually(assertion: Callable[[], Any], *, within: float = 60.0) -> Any:
     """What the assertion gives when it holds; raises its own error when it has not held once in `within` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
+    pause = 0.005
     while True:
         try:
             result = assertion()
@@ -17,7 +21,8 @@ async def eventually(assertion: Callable[[], Any], *, within: float = 60.0) -> A
         except AssertionError:
             if loop.time() > deadline:
                 raise
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(pause)
+        pause = min(1.5 * pause, LONGEST_PAUSE)
 
 
 async def becomes(read: Callable[[], Any], wanted: Any, *, within: float = 60.0) -> None:

@@ -41,8 +41,8 @@ class Load:
 
     def _upload(self) -> None:
         with httpx.Client(base_url=self._url, timeout=30) as client:
-            while not self._stop.wait(0.1):
-                data = jpeg(400, 300)
+            while not self._stop.wait(0.3):
+                data = jpeg(200, 150)
                 try:
                     answer = client.post(f"{IMAGES}/upload", files={"file": ("a.jpg", data)})
                 except httpx.HTTPError:
@@ -55,7 +55,7 @@ class Load:
 
     def _read(self) -> None:
         with httpx.Client(base_url=self._url, timeout=30) as client:
-            while not self._stop.wait(0.02):
+            while not self._stop.wait(0.05):
                 self.reads += 1
                 try:
                     answer = client.get(IMAGES, params={"limit": "5"})

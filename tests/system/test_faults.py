@@ -49,7 +49,7 @@ async def test_stopping_one_read_service_fails_no_read(own_stack):
         seen = load.reads
 
         def went_on() -> None:
-            assert load.reads > seen + 100
+            assert load.reads > seen + 50
 
         await eventually(went_on, within=30)
     assert load.failed_reads == []
