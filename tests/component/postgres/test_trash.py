@@ -10,7 +10,7 @@ from contracts.errors import ImageNotFound
 from contracts.events import ImageDeleted, ImageReady, ImageRestored, ImageTrashed, ImageUploaded
 from contracts.images import Status
 from contracts.lists import Wanted
-from tests.component.postgres.images import RENDERED, events_of, plain_image
+from tests.component.postgres.images import RENDERED, blocked, events_of, plain_image
 
 
 async def test_an_image_goes_to_the_trash_and_comes_back(ledger, catalogue, psql, clock):
@@ -48,24 +48,30 @@ async def test_what_is_over_is_found(ledger, clock):
     assert await ledger.select_over(clock.now, since - timedelta(microseconds=1), 9) == (images[1].id,)
 
 
-async def test_restoring_and_emptying_the_trash_have_one_winner(ledger, psql):
-    """Whoever locks the row first: what was answered as restored stays, what is deleted is never answered so."""
+@pytest.mark.parametrize("restoring_first", [True, False])
+async def test_restoring_and_emptying_the_trash_have_one_winner(ledger, psql, other, restoring_first):
+    """Whoever locks the row first: what is answered as restored stays, and what is deleted is never answered so."""
 
     def is_trashed(stored):
         if stored.image.trashed_at is None:
             raise ImageNotFound
 
-    images = [plain_image() for _ in range(12)]
-    for image in images:
-        await ledger.insert(image, delete_token_hash=None)
-        await ledger.withdraw(image.id, lambda _: True)
-    steps = []
-    for image in images:
-        restoring = ledger.update(image.id, lambda stored: replace(stored.image, trashed_at=None))
-        steps += [restoring, ledger.delete(image.id, is_trashed)]
-    outcomes = await asyncio.gather(*steps, return_exceptions=True)
-    for image, restored, deleted in zip(images, outcomes[::2], outcomes[1::2], strict=True):
-        (loser,) = (outcome for outcome in (restored, deleted) if isinstance(outcome, Exception))
-        assert isinstance(loser, ImageNotFound)
-        is_left = await psql.fetchval("SELECT deleted_at IS NULL FROM images WHERE id = $1", image.id)
-        assert is_left == (loser is deleted)
+    async def restore():
+        await ledger.update(image.id, lambda stored: replace(stored.image, trashed_at=None))
+
+    async def empty():
+        await ledger.delete(image.id, is_trashed)
+
+    image = plain_image()
+    await ledger.insert(image, delete_token_hash=None)
+    await ledger.withdraw(image.id, lambda _: True)
+    async with other.transaction():
+        await other.execute("SELECT 1 FROM images WHERE id = $1 FOR UPDATE", image.id)
+        winner = asyncio.create_task(restore() if restoring_first else empty())
+        await blocked(psql, 1)
+        loser = asyncio.create_task(empty() if restoring_first else restore())
+        await blocked(psql, 2)
+    await winner
+    with pytest.raises(ImageNotFound):
+        await loser
+    assert await psql.fetchval("SELECT deleted_at IS NULL AND trashed_at IS NULL FROM images") == restoring_first
