@@ -66,6 +66,7 @@ from services.worker.discard import keep_discarding
 from services.worker.erase import erase, leave_behind
 from services.worker.expire import keep_expiring
 from services.worker.forget_keys import keep_forgetting_keys
+from services.worker.measure import keep_measuring
 from services.worker.pace import Pace
 from services.worker.ports import OutboxRow, Publish, Render
 from services.worker.purge import leave_cached, purge
@@ -201,6 +202,7 @@ class Work:
         yield background(people(timedelta(seconds=config.keep_audit)))
         yield background(self._care.keep_scrubbing())
         yield background(self._care.keep_sweeping())
+        yield background(self._care.keep_measuring())
         anew = partial(keep_rerendering, objects=objects, render=_renderer(self._fence, urgent=False))
         yield background(anew(config.rerender_share, rerenders=self._on_primary(Rerenders)))
 
@@ -218,6 +220,7 @@ class Care:
     """The loops that look after copies, bound to the rooms."""
 
     def __init__(self, config: WorkerConfig, copies: int, primary: Primary, storage: Storage) -> None:
+        self._storage = storage
         self._placements = Placements(primary)
         self._walks = Walks(primary)
         self._scrub_age = timedelta(seconds=config.scrub_age)
@@ -255,6 +258,10 @@ class Care:
         await keep_scrubbing(
             self._scrub_age, placements=self._placements, verify=self._verify, walks=self._walks, clock=utc_now
         )
+
+    async def keep_measuring(self) -> None:
+        """Until cancelled."""
+        await keep_measuring(placements=self._placements, listed=lambda: self._storage.listed, timer=time.monotonic)
 
     async def keep_sweeping(self) -> None:
         """Until cancelled."""
