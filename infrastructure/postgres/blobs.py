@@ -108,12 +108,15 @@ async def update_failed(
 
 
 async def update_images(connection: Connection, blob_id: UUID, now: datetime) -> None:
-    """Makes a new version of each live image of the blob."""
+    """Makes a new version of each live image of the blob, which waits if that is still to be rendered."""
     await fetch(
         connection,
         """
         UPDATE images
-        SET version = version + 1, updated_at = $2, pending = FALSE
+        SET
+            version = version + 1,
+            updated_at = $2,
+            pending = (SELECT state = 'processing' FROM blobs WHERE blobs.id = $1)
         WHERE blob_id = $1 AND deleted_at IS NULL
         """,
         blob_id,

@@ -77,7 +77,8 @@ class Ledger:
         nothing in it tells of the others. Where an upload was committed under the key of `once`, nothing is stored, the
         objects are given up and None is given.
 
-        Raises QuotaExceeded, and Unavailable when blobs come and go too fast to be caught.
+        Raises QuotaExceeded, and Unavailable when blobs come and go too fast to be caught: the objects are given up
+        then too.
         """
         for _ in range(ATTEMPTS):
             event = ImageUploaded(self._new_id(), self._clock(), replace(image, blob=same) if same else image)
@@ -98,6 +99,7 @@ class Ledger:
             if lsn:
                 return Committed(event.image, lsn, event)
             same = await self.select_same(image.blob.sha256, scope)
+        await self._give_up(image)
         raise Unavailable
 
     async def _give_up(self, image: Image) -> None:

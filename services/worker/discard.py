@@ -52,6 +52,9 @@ async def _delete(placements: dict[str, list[str]], objects: Objects) -> set[str
             except Unavailable as error:
                 logger.warning("%s is not deleted yet: %s", key, error)
                 failed.add(key)
+            except Exception:  # one that can't be deleted at all, for example what is no key, must not stop the others
+                logger.exception("%s can't be deleted", key)
+                failed.add(key)
 
     await asyncio.gather(*(delete(key, shards) for key, shards in placements.items()))
     return failed

@@ -13,6 +13,7 @@ from datetime import timedelta
 from contracts.errors import ObjectMissing, Unavailable
 from contracts.images import Failure
 from contracts.variants import VARIANTS
+from services.shared.running import background
 from services.worker.ports import C, Objects, Render, Rendered, Rerenders
 from services.worker.store import store
 
@@ -97,11 +98,8 @@ async def _kept(claimed: C, rerenders: Rerenders[C]) -> AsyncIterator[None]:
             except Unavailable as error:
                 logger.warning("a claim could not be renewed: %s", error)
 
-    keeping = asyncio.create_task(keep())
-    try:
+    async with background(keep()):
         yield
-    finally:
-        keeping.cancel()
 
 
 async def keep_rerendering(share: float, *, rerenders: Rerenders[C], objects: Objects, render: Render) -> None:

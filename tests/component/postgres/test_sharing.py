@@ -14,6 +14,7 @@ from contracts.images import Failure, Image, Status
 from infrastructure.postgres import arrivals
 from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger, copies_of
+from infrastructure.postgres.moves import Moves
 from infrastructure.postgres.primary import open_primary
 from tests.component.postgres.images import RENDERED, T0, blocked, counts, events_of, plain_image
 
@@ -133,6 +134,19 @@ async def test_an_image_waits_while_its_blob_is_rendered(ledger, catalogue):
     assert (await ledger.progress_of(first.blob.id)).seconds == 1.5
 
 
+async def test_an_image_whose_bytes_are_found_again_waits_to_be_rendered(ledger, primary, clock, psql):
+    """If they were lost before that was done; so it is not forgotten."""
+    moves = Moves(primary, clock=clock, new_id=uuid4)
+    image = same_bytes()
+    await arrive(ledger, image)
+    assert await moves.record_lost(image.blob.id, Failure("BYTES_LOST", "They are gone."))
+    assert not await psql.fetchval("SELECT pending FROM images")
+    assert await moves.record_found(image.blob.id, "BYTES_LOST")
+    assert await psql.fetchval("SELECT pending FROM images")
+    await ledger.record_ready(image.blob.id, **RENDERED)
+    assert not await psql.fetchval("SELECT pending FROM images")
+
+
 async def test_bad_bytes_are_bad_for_everyone(ledger, psql):
     """Who sends bytes that can't be rendered hears what the first one heard."""
     first, second = same_bytes(), same_bytes()
@@ -240,9 +254,11 @@ async def test_blobs_that_come_and_go_too_fast_are_unavailable(ledger, monkeypat
         return None
 
     monkeypatch.setattr(arrivals, "insert_with_blob", never)
+    image = same_bytes()
     with pytest.raises(Unavailable):
-        await arrive(ledger, same_bytes())
+        await arrive(ledger, image)
     assert await counts(psql) == (0, 0, 0)
+    assert await given_up(psql) == set(copies_of(image.blob))
 
 
 async def test_a_hundred_at_once(address, clock, psql):

@@ -1,6 +1,7 @@
 """Objects in hand are bounded, and whoever waits for room gets it or is told."""
 
 import asyncio
+import random
 
 import pytest
 
@@ -62,6 +63,52 @@ async def test_who_finds_no_room_waits():
     sent.set()
     await asyncio.gather(*sending)
     assert len(objects.asked) == 3
+
+
+async def test_who_goes_at_the_moment_he_gets_room_leaves_it_to_the_next():
+    """Nobody waits for room that nobody has."""
+    budget, first = Budget(100), asyncio.Event()
+
+    async def hold(until):
+        async with budget.room(60):
+            await until.wait()
+
+    holding = asyncio.create_task(hold(first))
+    await asyncio.sleep(0)
+    line = [asyncio.create_task(hold(asyncio.Event())) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.set()
+    holding.add_done_callback(lambda _: line[0].cancel())
+    await holding
+    for each in line[:-1]:
+        each.cancel()
+        async with asyncio.timeout(60):
+            await asyncio.wait([each])
+    line[-1].cancel()
+    await asyncio.wait(line)
+    async with asyncio.timeout(60), budget.room(100):
+        pass
+
+
+async def test_however_many_come_and_go_all_room_is_given_back():
+    """In any order, whoever is cancelled and whenever."""
+    for seed in range(50):
+        rng, budget = random.Random(seed), Budget(100)
+
+        async def visit(size, ticks, budget=budget):
+            async with budget.room(size):
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+
+        tasks = [asyncio.create_task(visit(rng.choice((10, 60, 100, 300)), rng.randrange(4))) for _ in range(30)]
+        for _ in range(40):
+            await asyncio.sleep(0)
+            for each in rng.sample(tasks[1:], rng.choice((0, 0, 3, 10))):
+                each.cancel()
+        _, waiting = await asyncio.wait(tasks, timeout=60)
+        assert not waiting, seed
+        async with asyncio.timeout(60), budget.room(100):
+            pass
 
 
 async def test_an_object_larger_than_all_room_is_alone():

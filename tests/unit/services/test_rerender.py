@@ -102,6 +102,13 @@ async def test_what_is_wanted_is_made_anew_and_the_rest_kept(wanted, recorded, d
     assert (sorted(variants), was_described) == (sorted(recorded), described)
 
 
+async def test_a_claim_is_renewed_no_more_when_the_work_is_done():
+    """Nothing goes on behind it."""
+    before = asyncio.all_tasks()
+    assert await work(List(claim("small")))
+    assert asyncio.all_tasks() <= before
+
+
 async def test_variants_that_are_made_no_more_are_dropped():
     """What no reader can ask for is given up with the next change."""
     image = samples.ready_image()
