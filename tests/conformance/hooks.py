@@ -121,9 +121,11 @@ def filter_failure(
     context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: Response
 ) -> bool:
     """Whether a failure is one. Refusing what a schema allows is right where something decides that no schema knows."""
+    headers, status = case.headers or {}, response.status_code
+    if status in {414, 431}:  # the gateway's bounds, of all parameters or headers together
+        return False
     if not isinstance(failure, RejectedPositiveData):
         return True
-    headers, status = case.headers or {}, response.status_code
     if status == 412:  # the caller has said which state it must be in
         return not {"If-Match", "If-Unmodified-Since"} & {name.title() for name in headers}
     if status == 416:  # how long the file is

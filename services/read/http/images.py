@@ -14,7 +14,7 @@ from contracts.principals import Principal
 from services.read.asking import Asking
 from services.read.http.asking import who_asks
 from services.read.http.conditions import require_match, unchanged
-from services.read.http.queries import DEFAULT_LIMIT, LONGEST, MAX_LIMIT, read_asked, told
+from services.read.http.queries import DEFAULT_LIMIT, LONGEST, MAX_LIMIT, TEXT, read_asked, told
 from services.read.list_images import OF_ONESELF, Asked
 from services.read.memory import Remembered, as_seen_by
 from services.shared.answers import JSON, Answer, json_answer
@@ -32,8 +32,8 @@ Limit = Annotated[
     str | None, told("How many, at most", type="integer", minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
 ]
 Cursor = Annotated[str | None, told("`next_cursor` of the page before", pattern="^[A-Za-z0-9_-]{32}$")]
-Tags = Annotated[str | None, told("All of these, separated by commas", maxLength=LONGEST)]
-ContentType = Annotated[str | None, told("`image/jpeg` for example", maxLength=LONGEST)]
+Tags = Annotated[str | None, told("All of these, separated by commas", maxLength=LONGEST, pattern=TEXT)]
+ContentType = Annotated[str | None, told("`image/jpeg` for example", maxLength=LONGEST, pattern=TEXT)]
 Owner = Annotated[
     str | None,
     told("Whose: an account's id, or `me` for all of one's own", anyOf=[{"const": OF_ONESELF}, {"format": "uuid"}]),

@@ -20,6 +20,9 @@ MAX_LIMIT = 100
 LONGEST = 4096
 """Characters of a filter: more than all tags of an image together can have."""
 
+TEXT = "^[^\\u0000]*$"
+"""What a filter looks like: there is no NUL in anything that is stored."""
+
 
 def told(description: str, **schema: Any) -> QueryParameter:
     """What the OpenAPI document says of an optional parameter, which is read strictly below, whatever `schema` says."""

@@ -61,6 +61,20 @@ async def test_a_missing_variable_stops_the_start_and_is_named(kind):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("kind", "variable"),
+    [("write", "CHITRAM_SECRET_KEYS"), ("read", "CHITRAM_SECRET_KEYS"), ("worker", "CHITRAM_S3_SECRET_KEY")],
+)
+async def test_without_a_secret_nothing_starts(kind, variable, server_environment):
+    """The last line names what is missing, with status 2; there is no secret to fall back on."""
+    process = await start(kind, {**server_environment, variable: ""})
+    status, said = await end(process)
+    assert status == 2, said
+    *_, last = said.strip().splitlines()
+    assert last.startswith("configuration: ")
+    assert variable in last
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_missing_database_stops_the_start_and_is_named(kind, server_environment):
     """One line, status 3."""

@@ -120,6 +120,20 @@ def test_with_tls_everybody_is_sent_there(config, monkeypatch):
     )
 
 
+def test_floods_are_held_up_where_the_public_comes(config, monkeypatch):
+    """In production, unless it is switched off; whoever tries the stack out has one address for everybody."""
+    root = Path(__file__).parents[3]
+    assert "CHITRAM_GATEWAY_PACE: ${CHITRAM_GATEWAY_PACE:-true}" in (root / "docker-compose.prod.yml").read_text()
+    configure.main()
+    assert "limit_req" not in (config / "nginx" / "nginx.conf").read_text()
+    monkeypatch.setenv("CHITRAM_GATEWAY_PACE", "true")
+    configure.main()
+    conf = (config / "nginx" / "nginx.conf").read_text()
+    assert "limit_req_zone $binary_remote_addr zone=requests:10m rate=100r/s;" in conf
+    assert "limit_req zone=requests burst=200 nodelay;" in conf
+    assert "limit_conn connections 100;" in conf
+
+
 def test_the_pooler_sets_the_deadlines_that_sessions_ask_for(config, monkeypatch):
     """In milliseconds, as the services have them."""
     monkeypatch.setenv("CHITRAM_POSTGRES_LOCK_TIMEOUT", "1.5")
