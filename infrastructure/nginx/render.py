@@ -114,6 +114,7 @@ def render(gateway: Gateway) -> str:
         "write_servers": _lines(8, _servers(gateway.write, gateway)),
         "any_read_servers": _lines(8, _servers(gateway.read, gateway, remember=False)),
         "any_write_servers": _lines(8, _servers(gateway.write, gateway, remember=False)),
+        "cookies": _lines(8, ["proxy_cookie_flags ~ secure;"] if gateway.tls else []),
         "pace_zones": _lines(4, _pace_zones(gateway.pace)),
         "pace": _lines(8, _pace(gateway.pace)),
         "connect_timeout": gateway.patience.connect,

@@ -1,6 +1,8 @@
 """Failures as RFC 9457 problem documents: the one table from errors to HTTP."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -32,11 +34,11 @@ STATUSES: dict[type[errors.ChitramError], int] = {
 }
 """HTTP status of each error; an error that is not here has its parent's."""
 
-FRAMEWORK_ERRORS: dict[int, type[errors.ChitramError]] = {
+FRAMEWORK_ERRORS: dict[int, Callable[[], errors.ChitramError]] = {
     400: errors.InvalidRequest,
     404: errors.NotFound,
     405: errors.MethodNotAllowed,
-    413: errors.FileTooLarge,
+    413: partial(errors.FileTooLarge, "The body is too large."),
 }
 """What the statuses that the framework raises by itself mean in our words."""
 

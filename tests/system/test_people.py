@@ -92,6 +92,29 @@ def test_a_public_image_that_becomes_private_is_gone_for_strangers(api, people, 
     assert path.rpartition("/")[2] not in {item["id"] for item in api.get(f"{API}/images").json()["items"]}
 
 
+def test_absent_deleted_and_forbidden_look_the_same(api, people):
+    """Status, headers and document, for strangers with and without an account, wherever an image can be asked for."""
+    ann, bob = people
+    forbidden, hers = upload(api, ann, jpeg(64, 48))
+    deleted, _ = upload(api, ann, jpeg(64, 48), "public")
+    assert api.delete(deleted, params={"permanent": "true"}, headers=ann).status_code == 204
+    absent = forbidden[:-4] + ("0000" if forbidden[-4:] != "0000" else "1111")
+    assert api.get(forbidden, headers=hers).status_code == 200
+
+    def seen(method: str, path: str, headers: dict[str, str]) -> tuple:
+        answer = api.request(method, path, headers=headers)
+        document = answer.json() if method != "HEAD" else {}
+        for own in ("date", "x-request-id"):
+            del answer.headers[own]
+        return answer.status_code, dict(answer.headers), document | {"request_id": ""}
+
+    for headers in ({}, bob):
+        for method, below in (("GET", ""), ("HEAD", ""), ("GET", "/file"), ("GET", "/thumbnail"), ("DELETE", "")):
+            looks = [seen(method, path + below, headers) for path in (absent, deleted, forbidden)]
+            assert looks[0][0] == 404
+            assert looks[0] == looks[1] == looks[2], (method, below, headers)
+
+
 def test_a_signed_link_is_replayed_in_vain_once_it_is_revoked(api, people, readers):
     """It opens exactly what it says, until then; tricks with its spelling open nothing."""
     ann, _ = people

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from infrastructure.nginx.problems import PROBLEMS
-from infrastructure.nginx.render import MULTIPART_ROOM, Gateway, render
+from infrastructure.nginx.render import MULTIPART_ROOM, Gateway, Tls, render
 
 GATEWAY = Gateway(
     listen="127.0.0.1:8080",
@@ -53,6 +53,13 @@ def test_every_problem_is_valid_json():
     documents = [json.loads(text) for text in re.findall(r"return \d+ '(.*)';", render(GATEWAY))]
     assert [document["status"] for document in documents] == [problem.status for problem in PROBLEMS]
     assert all(document["code"] and document["detail"] for document in documents)
+
+
+def test_cookies_stay_with_tls_where_there_is_some():
+    """Without it browsers would not send them back at all."""
+    assert "secure" not in render(GATEWAY)
+    tls = Tls(listen="8443", certificate=Path("/c"), key=Path("/k"))
+    assert "proxy_cookie_flags ~ secure;" in render(msgspec.structs.replace(GATEWAY, tls=tls))
 
 
 @pytest.mark.parametrize("path", ["relative", '/a"b', "/a$b", "/a\nb", "/a\\b"])
