@@ -1,5 +1,6 @@
 """An empty database that gets the rows of a backup."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,9 @@ from infrastructure.postgres.snapshot import UNHURRIED
 
 OWN = frozenset({"heartbeat", "walks", "shards", "shard_map"})
 """Tables whose rows a system writes by itself as soon as it runs: nobody misses them."""
+
+_LOOK = 0.2
+"""Seconds between looks for others."""
 
 
 class Loader:
@@ -34,8 +38,10 @@ class Loader:
 class Refilling:
     """The database that a backup is restored into."""
 
-    def __init__(self, primary: Primary) -> None:
+    def __init__(self, primary: Primary, *, patience: float = 10.0) -> None:
+        """`patience` is in seconds: servers notice a moment later that a service has gone."""
         self._primary = primary
+        self._patience = patience
 
     async def require_empty(self) -> None:
         """Raises Refused when there are rows in it that somebody may miss, or tables that are not ours."""
@@ -44,9 +50,14 @@ class Refilling:
             await _require_empty(connection, await select_relations(connection))
 
     async def require_alone(self) -> None:
-        """Raises Refused when services are connected to it."""
+        """Raises Refused when services stay connected to it."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._patience
         async with self._primary.session() as connection:
-            await _require_alone(connection)
+            while others := await _count_others(connection):
+                if clock() > deadline:
+                    raise Refused(f"Services still have {others} connections to the database. Stop all of them first.")
+                await asyncio.sleep(_LOOK)
 
     def unknown(self, migrations: Collection[str]) -> list[str]:
         """Those that this release doesn't have."""
@@ -101,7 +112,7 @@ async def _require_empty(connection: Connection, relations: Collection[Relation]
             )
 
 
-async def _require_alone(connection: Connection) -> None:
+async def _count_others(connection: Connection) -> int:
     rows = await fetch(
         connection,
         """
@@ -109,5 +120,4 @@ async def _require_alone(connection: Connection) -> None:
         WHERE datname = current_database() AND application_name = 'chitram' AND pid <> pg_backend_pid()
         """,
     )
-    if rows[0][0]:
-        raise Refused(f"Services still have {rows[0][0]} connections to the database. Stop all of them first.")
+    return int(rows[0][0])

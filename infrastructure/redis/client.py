@@ -45,16 +45,16 @@ class Client:
         """Commands are sent; while this is false they fail at once."""
         return not self._breaker.is_open
 
-    async def ask(self, *command: str | bytes | int) -> Any:
+    async def ask(self, *command: str | bytes | int, within: float = DEADLINE) -> Any:
         """The answer to a command, in bytes where it is text.
 
-        Raises `Unavailable` within `DEADLINE`: the command may have been carried out or not.
+        Raises `Unavailable` `within` so many seconds: the command may have been carried out or not.
         Raises the driver's `ResponseError` when the server refuses the command itself.
         """
         if self._breaker.is_open:
             raise Unavailable("Redis can't be reached just now.")
         try:
-            answer = await self._send(command, DEADLINE)
+            answer = await self._send(command, within)
         except ResponseError:
             self._breaker.succeeded()
             raise

@@ -23,7 +23,7 @@ async def refilling(postgres):
     """A new database that is to be filled; `primary` leads to it."""
     with new_database(postgres) as made:
         async with open_primary(PrimaryConfig(primary=made.primary), required=False) as primary:
-            refilling = Refilling(primary)
+            refilling = Refilling(primary, patience=0)
             refilling.address = made.primary
             yield refilling
 
