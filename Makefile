@@ -56,7 +56,7 @@ lint: $(STAMP) ## Check style, types, who imports whom, SQL, shell scripts, Dock
 	@$(BIN)/lint-imports --verbose
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 1 infrastructure/postgres/migrations
-	@$(BIN)/shellcheck .ci/run deploy/rolling-update $$(git ls-files "*.sh")
+	@$(BIN)/shellcheck .ci/run .ci/containers deploy/rolling-update $$(git ls-files "*.sh")
 	@$(BIN)/hadolint --failure-threshold info $$(git ls-files '*Dockerfile')
 	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet && docker compose -f docker-compose.yml -f docker-compose.prod.yml config --quiet; fi
 	@$(BIN)/chitram openapi --check
