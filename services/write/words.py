@@ -24,30 +24,29 @@ UNNAMED = "unnamed"
 
 def filename(text: str) -> str:
     """A name fit for display. Raises `InvalidField` when it is too long; a name of nothing becomes `unnamed`."""
-    return _within(_plain(text).strip() or UNNAMED, MAX_FILENAME, "filename")
+    return _cleaned(text, MAX_FILENAME, "filename") or UNNAMED
 
 
 def description(text: str | None) -> str | None:
     """A description, or None where there is nothing to say. Line breaks and tabs stay."""
-    return _within(_plain(text, keep="\n\t").strip(), MAX_DESCRIPTION, "description") or None if text else None
+    return _cleaned(text, MAX_DESCRIPTION, "description", keep="\n\t") or None if text else None
 
 
 def tags(words: list[str]) -> tuple[str, ...]:
     """Tags in the order given, each once, without the empty ones.
 
-    A comma ends a tag wherever it comes in, because a list's filter separates tags by commas.
+    A comma ends a tag wherever it comes in, because a list's filter separates tags by commas. Raises `InvalidField` for
+    too many, be they the same, and for one that is too long.
     """
-    kept = tuple(dict.fromkeys(filter(None, (_plain(tag).strip() for word in words for tag in word.split(",")))))
-    if len(kept) > MAX_TAGS:
+    given = [tag for word in words for tag in word.split(",")]
+    if len(given) > MAX_TAGS:
         raise InvalidField(f"An image can have {MAX_TAGS} tags at most.", field="tags", limit=MAX_TAGS)
-    for word in kept:
-        _within(word, MAX_TAG, "tags")
-    return kept
+    return tuple(dict.fromkeys(filter(None, (_cleaned(tag, MAX_TAG, "tags") for tag in given))))
 
 
 def key_name(text: str) -> str:
     """A name for an API key. Raises `InvalidField` when it is too long, or nothing is left of it."""
-    name = _within(_plain(text).strip(), MAX_KEY_NAME, "name")
+    name = _cleaned(text, MAX_KEY_NAME, "name")
     if not name:
         raise InvalidField("An API key needs a name.", field="name")
     return name
@@ -73,12 +72,10 @@ def expires_at(time: datetime | None, now: datetime) -> datetime | None:
     return time.astimezone(UTC)
 
 
-def _plain(text: str, keep: str = "") -> str:
+def _cleaned(text: str, limit: int, field: str, keep: str = "") -> str:
+    """What is stored of a text. The limit counts for what is sent, as it is told, and for what is stored."""
     normal = unicodedata.normalize("NFC", text)
-    return "".join(c for c in normal if c in keep or unicodedata.category(c) not in ("Cc", "Cs"))
-
-
-def _within(text: str, limit: int, field: str) -> str:
-    if len(text) > limit:
+    plain = "".join(c for c in normal if c in keep or unicodedata.category(c) not in ("Cc", "Cs"))
+    if max(len(text), len(plain)) > limit:
         raise InvalidField(f"The {field} can have {limit} characters at most.", field=field, limit=limit)
-    return text
+    return plain.strip()

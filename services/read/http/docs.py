@@ -13,6 +13,12 @@ PAGE = b"""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Chitram API</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
+<style>
+.opblock-head { display: none }
+@media (prefers-color-scheme: dark) {
+  html { background: #fff; filter: invert(.92) hue-rotate(180deg) }
+}
+</style>
 <div id="api"></div>
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script>
@@ -25,7 +31,8 @@ POLICY = (
     b"content-security-policy",
     b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 )
-"""Swagger UI writes style attributes and inlines its icons; nothing else is allowed."""
+"""Swagger UI writes style attributes and inlines its icons; the page hides HEAD, which is GET again, and can be dark.
+Nothing else is allowed."""
 
 CACHED = (b"cache-control", b"public, max-age=3600")
 

@@ -34,6 +34,13 @@ def test_a_filename_beyond_the_limit_is_refused_and_the_limit_named():
     assert refusal.value.details == {"field": "filename", "limit": words.MAX_FILENAME}
 
 
+@pytest.mark.parametrize("text", [" " * 9 + "x" * words.MAX_FILENAME, "\u0958" * words.MAX_FILENAME])
+def test_a_limit_counts_for_what_is_sent_and_for_what_is_kept(text):
+    """Nothing that is left out makes room, and what normalising lengthens is too long."""
+    with pytest.raises(InvalidField):
+        words.filename(text)
+
+
 def test_a_description_keeps_its_lines_and_an_empty_one_is_none():
     """Line breaks are part of a description; nothing but space is no description."""
     assert words.description(" two\nlines\t\0 ") == "two\nlines"
@@ -51,7 +58,7 @@ def test_a_comma_ends_a_tag():
     assert words.tags(["a,b", " b , ,c"]) == ("a", "b", "c")
 
 
-@pytest.mark.parametrize("tags", [["x" * (words.MAX_TAG + 1)], [str(n) for n in range(words.MAX_TAGS + 1)]])
+@pytest.mark.parametrize("tags", [["x" * (words.MAX_TAG + 1)], [str(n) for n in range(words.MAX_TAGS + 1)], ["a"] * 51])
 def test_tags_beyond_the_limits_are_refused(tags):
     """Too long a tag and too many tags are both refused."""
     with pytest.raises(InvalidField):
