@@ -20,7 +20,7 @@ from infrastructure.imaging.config import ImagingLimits
 from infrastructure.imaging.intake import take_in
 from infrastructure.nats.audience import open_audience
 from infrastructure.nats.config import NatsConfig
-from infrastructure.nats.connection import open_nats
+from infrastructure.nats.connection import Connection, open_nats
 from infrastructure.nats.tail import follow
 from infrastructure.passwords.addresses import email_key, read_email
 from infrastructure.passwords.config import PasswordConfig
@@ -30,7 +30,7 @@ from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.ledger import Ledger
-from infrastructure.postgres.primary import open_primary
+from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.shards import ShardList
 from infrastructure.redis.client import open_client
 from infrastructure.redis.config import RedisConfig
@@ -38,7 +38,7 @@ from infrastructure.redis.limiter import Limiter
 from infrastructure.scanner.config import OnError, ScannerConfig
 from infrastructure.scanner.open import open_scanner
 from infrastructure.storage.config import StorageConfig, first_map
-from infrastructure.storage.open import open_storage
+from infrastructure.storage.open import Storage, open_storage
 from services.shared.apps import observed_app
 from services.shared.bounds import Bounds
 from services.shared.clock import utc_now
@@ -48,7 +48,7 @@ from services.shared.principals import identifier, located
 from services.shared.rates import RateConfig
 from services.shared.running import background, run
 from services.shared.secret_keys import SecretsConfig, SigningKeys
-from services.shared.shards import SHARD_EVENTS, first_shards, following
+from services.shared.shards import SHARD_EVENTS, ShardFollower, first_shards, following
 from services.shared.throttle import throttled, throttles
 from services.shared.tokens import new_token
 from services.shared.usage import UsageLog
@@ -85,33 +85,22 @@ from services.write.upload import upload
 async def open_app() -> AsyncIterator[ASGIApp]:
     """The application, with everything that it stands on open for as long as the block runs."""
     config = env.read(WriteConfig)
-    limits = env.read(ImagingLimits)
     people = env.read(AccountsConfig)
     async with AsyncExitStack() as rooms:
         primary = await rooms.enter_async_context(open_primary(env.read(PrimaryConfig)))
-        shard_list = ShardList(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
-        first = await first_shards(partial(first_map, env.read(StorageConfig)), shard_list=shard_list)
-        storage = await rooms.enter_async_context(open_storage(env.read(StorageConfig), first))
-        shards = await rooms.enter_async_context(following(shard_list.newer_than, storage))
+        storage, shards = await rooms.enter_async_context(_sharded(primary))
         nats = await rooms.enter_async_context(
             open_nats(env.read(NatsConfig), consumers=(), within=1.0, required=False)
         )
         await rooms.enter_async_context(
             follow(nats, lambda heard: shards.hear(heard.event), types=SHARD_EVENTS, within=1.0, required=False)
         )
-        audience = await rooms.enter_async_context(open_audience(nats))
-        settling = partial(settle, audience=audience, lease=env.read(Bounds).lease)
-        if cdn := await rooms.enter_async_context(open_cdn(caches := env.read(CdnConfig))):
-            settling = partial(
-                settle_and_purge, settle=settling, purge=cdn.purge, window=caches.window, patience=caches.timeout
-            )
+        settling = await rooms.enter_async_context(_settling(nats))
         redis = env.read(RedisConfig)
         limiter = Limiter(await rooms.enter_async_context(open_client(redis)), redis.prefix)
         rates = throttles(env.read(RateConfig), limiter=limiter, clock=time.monotonic)
         gate = env.read(GateConfig)
-        scanning = env.read(ScannerConfig)
-        scanner = await rooms.enter_async_context(open_scanner(scanning))
-        accept_unscanned = scanning.on_error is OnError.ACCEPT
+        scanner = await rooms.enter_async_context(open_scanner(scanning := env.read(ScannerConfig)))
         passwords = rooms.enter_context(open_hasher(env.read(PasswordConfig)))
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
@@ -132,9 +121,9 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 upload=partial(
                     upload,
                     dedupe=config.dedupe,
-                    take_in=partial(take_in, limits=limits),
+                    take_in=partial(take_in, limits=env.read(ImagingLimits)),
                     charge=rates.megapixels,
-                    scan=partial(scan, scanner=scanner, accept_unscanned=accept_unscanned),
+                    scan=partial(scan, scanner=scanner, accept_unscanned=scanning.on_error is OnError.ACCEPT),
                     ready=shards.refresh,
                     objects=storage.objects,
                     ledger=ledger,
@@ -163,6 +152,30 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 storage=storage,
             )
         )
+
+
+@asynccontextmanager
+async def _sharded(primary: Primary) -> AsyncIterator[tuple[Storage, ShardFollower]]:
+    """The storage, with the list of shards as the primary has it, and what keeps the two in step."""
+    shard_list = ShardList(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
+    config = env.read(StorageConfig)
+    first = await first_shards(partial(first_map, config), shard_list=shard_list)
+    async with open_storage(config, first) as storage, following(shard_list.newer_than, storage) as shards:
+        yield storage, shards
+
+
+@asynccontextmanager
+async def _settling(nats: Connection) -> AsyncIterator[Settle]:
+    """What makes a change final: among the read services, and in the caches before the gateway if there are any."""
+    caches = env.read(CdnConfig)
+    async with open_audience(nats) as audience, open_cdn(caches) as cdn:
+        settling = partial(settle, audience=audience, lease=env.read(Bounds).lease)
+        if cdn is None:
+            yield settling
+        else:
+            yield partial(
+                settle_and_purge, settle=settling, purge=cdn.purge, window=caches.window, patience=caches.timeout
+            )
 
 
 class _AccountRooms(Struct, frozen=True):
