@@ -62,7 +62,7 @@ class Original:
         return users[0][0], (await fetch(self._connection, "SELECT count(*) FROM images"))[0][0]
 
     async def users(self, after: str, limit: int) -> Sequence[OldUser]:
-        """The next users after an id."""
+        """The next users after an id, from the first on where that is empty."""
         if not self._users:
             return ()
         rows = await fetch(
@@ -71,17 +71,17 @@ class Original:
             SELECT id::text, email::text, {_or_null("password_hash", self._users)},
                 {"is_active" if "is_active" in self._users else "TRUE"}, created_at
             FROM users
-            WHERE id::text COLLATE "C" > $1
-            ORDER BY id::text COLLATE "C"
-            LIMIT $2
+            {_after(after)}
+            ORDER BY id
+            LIMIT $1
             """,  # noqa: S608 - names of ours
-            after,
             limit,
+            *_bound(after),
         )
         return [OldUser(row[0], row[1], row[2], row[3], _in_utc(row[4])) for row in rows]
 
     async def images(self, after: str, limit: int) -> Sequence[OldImage]:
-        """The next images after an id."""
+        """The next images after an id, likewise."""
         rows = await fetch(
             self._connection,
             f"""
@@ -89,12 +89,12 @@ class Original:
                 {_or_null("user_id", self._images)}, {_or_null("delete_token_hash", self._images)},
                 {_TAGS if self._has_tags else "ARRAY[]::text[]"}
             FROM images
-            WHERE id::text COLLATE "C" > $1
-            ORDER BY id::text COLLATE "C"
-            LIMIT $2
+            {_after(after)}
+            ORDER BY id
+            LIMIT $1
             """,  # noqa: S608 - names of ours
-            after,
             limit,
+            *_bound(after),
         )
         return [
             OldImage(row[0], row[1], row[2], row[3], _in_utc(row[4]), row[5], row[6], tuple(row[7])) for row in rows
@@ -108,6 +108,15 @@ ARRAY(
     ORDER BY tags.name
 )
 """
+
+
+def _after(last: str) -> str:
+    """By the column as it is, a text or a uuid, so that its index serves each page."""
+    return "WHERE id > $2" if last else ""
+
+
+def _bound(last: str) -> tuple[str, ...]:
+    return (last,) if last else ()
 
 
 def _or_null(column: str, known: frozenset[str]) -> str:

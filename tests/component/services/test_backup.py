@@ -26,13 +26,17 @@ async def write(serve, unhurried, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def chitram(write, capsys):
-    """Runs a command, with `--json`; gives its exit status and what it printed."""
+def chitram(write, capsys, monkeypatch):
+    """Runs a command, with `--json` unless `plain`; gives its exit status and what it printed."""
 
-    async def run(*arguments: str):
-        status = await asyncio.to_thread(main, (*arguments, "--json"))
+    monkeypatch.setattr("services.worker.backup.back_up.PAGE", 2)
+
+    async def run(*arguments: str, plain: bool = False):
+        status = await asyncio.to_thread(main, (*arguments, *(() if plain else ("--json",))))
         captured = capsys.readouterr()
-        return status, json.loads(captured.out) if captured.out else captured.err
+        if plain or not captured.out:
+            return status, captured.out + captured.err
+        return status, json.loads(captured.out)
 
     return run
 
@@ -122,12 +126,19 @@ async def test_a_check_changes_nothing(chitram, pictures, storage, database):
         await storage.shards[shard].delete(pictures[0])
     status, report = await chitram("restore", "saved", "--check")
     assert (status, report["checked"]["missing"], report["checked"]["lost"]) == (1, 2, 1)
+    status, said = await chitram("restore", "saved", "--check", plain=True)
+    assert status == 1
+    assert f"missing  {pictures[0]}  on {row['placement'][0]}" in said
+    assert "1 objects there is no good copy any more" in said
+    status, said = await chitram("backup", "whole", "--objects", plain=True)
+    assert (status, "Of 1 of them no good copy was found" in said) == (1, True), said
     assert await objects(storage) == dict.fromkeys(pictures[1:], 2)
 
 
 async def test_a_backup_that_can_not_be_believed_is_refused(chitram, pictures, elsewhere, tmp_path):
     """Damaged, unfinished, from another release, or in the way: nothing is done."""
-    assert (await chitram("backup", "saved"))[0] == 0
+    status, said = await chitram("backup", "saved", plain=True)
+    assert (status, "3 objects" in said) == (0, True), said
     status, said = await chitram("backup", "saved")
     assert (status, "exists already" in said) == (1, True)
     new = elsewhere()

@@ -101,12 +101,14 @@ async def write(serve, unhurried, tmp_path, monkeypatch):
 def bring(write, old, capsys, monkeypatch):
     """Imports everything; gives the exit status and the report, or what was said instead of one."""
 
-    async def run(*arguments, storage="uploads"):
+    async def run(*arguments, storage="uploads", plain=False):
+        for module in ("bring_users", "bring_images"):
+            monkeypatch.setattr(f"services.write.bring.{module}.PAGE", 2)
         monkeypatch.setenv("CHITRAM_IMPORT_DATABASE", old.address.replace("postgresql:", "postgresql+asyncpg:"))
-        command = ("import", "chitram", "--storage", storage, "--json", *arguments)
+        command = ("import", "chitram", "--storage", storage, *(() if plain else ("--json",)), *arguments)
         status = await asyncio.to_thread(main, command)
         captured = capsys.readouterr()
-        return status, json.loads(captured.out) if captured.out else captured.err
+        return status, captured.out + captured.err if plain or not captured.out else json.loads(captured.out)
 
     return run
 
@@ -180,6 +182,10 @@ async def test_what_does_not_come_is_named_and_comes_when_it_can(old, bring, wri
     assert [str(row["id"]) for row in await rows(database, "SELECT id FROM users WHERE email_key ~ 'bob'")] == [first]
     assert (await log_in(write, "off@example.com", PASSWORD)).status_code == 401
 
+    status, said = await bring(plain=True)
+    assert status == 1
+    assert f"image {missing}: file missing: there is no {path.name}" in said
+    assert "people: 1 address taken, 2 already there, 1 unusable" in said
     path.write_bytes(jpeg())
     status, report = await bring()
     assert (status, report["images"]["imported"], report["images"]["already there"]) == (1, 1, 1)
