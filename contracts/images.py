@@ -179,9 +179,10 @@ def image_path(image_id: UUID) -> str:
     return f"/api/v1/images/{image_id}"
 
 
-def view_fields(image: Image, *, for_owner: bool = False) -> dict[str, Any]:
+def view_fields(image: Image, *, for_owner: bool = False, origin: str = "") -> dict[str, Any]:
     """The fields of an image's view, by name: the one place where inner words become promised ones.
 
+    `origin` is where bytes are fetched from, `https://img.example`; without it addresses are paths.
     With `for_owner` it says in `metadata.gps` where the camera was. Such a view is for the answer to the owner and
     for nothing that others may come to read.
     """
@@ -211,23 +212,23 @@ def view_fields(image: Image, *, for_owner: bool = False) -> dict[str, Any]:
         "dominant_color": blob.dominant_color,
         "metadata": {**image.metadata, "gps": image.place} if for_owner and image.place else image.metadata,
         "metadata_stripped": image.metadata_stripped,
-        "url": f"{path}/file",
+        "url": f"{origin}{path}/file",
         "thumbnail_ready": ready,
-        "thumbnail_url": f"{path}/thumbnail" if ready else None,
-        "thumbnails": thumbnails(image),
+        "thumbnail_url": f"{origin}{path}/thumbnail" if ready else None,
+        "thumbnails": thumbnails(image, origin),
         "failure": image.failure,
     }
 
 
-def view(image: Image, *, for_owner: bool = False) -> ImageView:
+def view(image: Image, *, for_owner: bool = False, origin: str = "") -> ImageView:
     """The view of an image; see `view_fields`."""
-    return ImageView(**view_fields(image, for_owner=for_owner))
+    return ImageView(**view_fields(image, for_owner=for_owner, origin=origin))
 
 
-def thumbnails(image: Image) -> dict[str, ThumbnailView]:
+def thumbnails(image: Image, origin: str) -> dict[str, ThumbnailView]:
     """The variants that can be fetched now, by name, in the order of their size."""
     sizes = {d.variant: (d.width, d.height) for d in image.blob.derivatives}
-    path = image_path(image.id)
+    path = f"{origin}{image_path(image.id)}"
     return {
         variant.name: ThumbnailView(f"{path}/thumbnails/{variant.name}", *sizes[variant.name])
         for variant in VARIANTS

@@ -18,6 +18,7 @@ from infrastructure.telemetry.config import TelemetryConfig
 from services.read.config import ReadConfig
 from services.shared.bounds import Bounds
 from services.shared.cross_origin import CrossOriginConfig
+from services.shared.public import PublicConfig
 from services.shared.rates import RateConfig
 from services.shared.secret_keys import SecretsConfig
 from services.worker.config import WorkerConfig
@@ -26,7 +27,17 @@ from services.write.config import AccountsConfig, GateConfig, WriteConfig
 CONFIGS: tuple[type[msgspec.Struct], ...] = (
     *(WriteConfig, GateConfig, RateConfig, AccountsConfig, PasswordConfig, ReadConfig, WorkerConfig),
     *(ImagingLimits, FenceConfig, ScannerConfig, CdnConfig, TelemetryConfig),
-    *(SecretsConfig, CrossOriginConfig, Bounds, PrimaryConfig, ReplicaConfig, RedisConfig, NatsConfig, StorageConfig),
+    *(
+        SecretsConfig,
+        CrossOriginConfig,
+        PublicConfig,
+        Bounds,
+        PrimaryConfig,
+        ReplicaConfig,
+        RedisConfig,
+        NatsConfig,
+        StorageConfig,
+    ),
 )
 
 

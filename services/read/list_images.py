@@ -88,7 +88,7 @@ async def list_images(asked: Asked, asking: Asking, *, sources: Sources) -> Imag
     images = await _from_replica(request, sources)
     if images is None:
         images = await sources.base.ask_primary(lambda rows: _read(request, {}, rows, demand=0))
-    return _page(asked, images or ())
+    return _page(asked, images or (), sources.origin)
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -100,11 +100,11 @@ class Request(msgspec.Struct, frozen=True):
     token: ConsistencyToken | None
 
 
-def _page(asked: Asked, images: tuple[Image, ...]) -> ImagePage:
+def _page(asked: Asked, images: tuple[Image, ...], origin: str) -> ImagePage:
     """One more than asked for was read, to know whether another page follows."""
     shown = images[: asked.limit]
     cursor = encode_cursor(place_of(shown[-1])) if len(images) > asked.limit else None
-    return ImagePage(tuple(view(image) for image in shown), cursor)
+    return ImagePage(tuple(view(image, origin=origin) for image in shown), cursor)
 
 
 async def _from_replica(request: Request, sources: Sources) -> tuple[Image, ...] | None:

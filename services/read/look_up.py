@@ -43,7 +43,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 class Sources(msgspec.Struct, frozen=True):
     """Everything that knows images; `ttl` is how many seconds the shared cache keeps one,
-    `clock` is what images expire by.
+    `clock` is what images expire by, `origin` where bytes are fetched from.
     """
 
     memory: Memory
@@ -53,6 +53,7 @@ class Sources(msgspec.Struct, frozen=True):
     lease: Lease
     ttl: float
     clock: Clock
+    origin: str = ""
     flights: Flights[Seen] = msgspec.field(default_factory=Flights)
 
 
@@ -138,7 +139,7 @@ async def _fetch(image_id: UUID, sources: Sources, *, cached: bool) -> Seen:
     if seen is None:
         row = await sources.base.rows.select_image(image_id)
         await failpoint("look_up.before_fill")
-        seen = Seen(None if row.image is None else prepare(row.image, row.as_of), row.as_of)
+        seen = Seen(None if row.image is None else prepare(row.image, row.as_of, origin=sources.origin), row.as_of)
         _remember(image_id, seen, sources)
         if row.image is not None and cached:
             await sources.shared.put(image_id, row.image.version, row.as_of, _encode(row.image), sources.ttl)
@@ -164,7 +165,7 @@ async def _cached(image_id: UUID, sources: Sources) -> Seen | None:
     if cached is None or cached.as_of < sources.overlay.needed(image_id):
         return None
     try:
-        return Seen(prepare(_decode(cached.data), cached.as_of), cached.as_of)
+        return Seen(prepare(_decode(cached.data), cached.as_of, origin=sources.origin), cached.as_of)
     except msgspec.DecodeError:
         return None  # written by another version of this program: the base knows better
 
@@ -178,7 +179,7 @@ async def _ask_primary(image_id: UUID, sources: Sources) -> Remembered:
     image = await sources.base.ask_primary(select)
     if image is None:
         raise ImageNotFound
-    return prepare(image)
+    return prepare(image, origin=sources.origin)
 
 
 def _present(seen: Seen) -> Remembered:

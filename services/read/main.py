@@ -61,6 +61,7 @@ from services.shared.damage import DamageReporter
 from services.shared.health import Dependency, holds
 from services.shared.links import PURPOSE, Links
 from services.shared.principals import Identify, identifier, located
+from services.shared.public import PublicConfig
 from services.shared.rates import RateConfig
 from services.shared.running import ProcessConfig, background, run
 from services.shared.secret_keys import SecretsConfig, SigningKeys
@@ -98,14 +99,18 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         overlay: Overlay[UUID, Remembered] = Overlay(config.overlay_bytes)
         metrics.overlay_entries.set_function(lambda: len(overlay))
         metrics.overlay_evicted.set_function(lambda: overlay.evicted)
-        recents = RecentImages(overlay, memory), RecentCredentials(config.credential_bytes, clock=time.monotonic)
+        origin = env.read(PublicConfig).origin
+        recents = (
+            RecentImages(overlay, memory, origin),
+            RecentCredentials(config.credential_bytes, clock=time.monotonic),
+        )
         base = await rooms.enter_async_context(_based(config, replica, primary, recents))
         unsent = partial(_unsent, primary)
         follower = Follower(recents, unsent=unsent, index=base.index, look=lambda: base.last_look)
         nats, lease = await rooms.enter_async_context(_attached(follower, shards.hear, base))
         await rooms.enter_async_context(background(damage.run(Publisher(nats).hint)))
 
-        sources = Sources(memory, overlay, shared, base, lease, config.cache_ttl, utc_now)
+        sources = Sources(memory, overlay, shared, base, lease, config.cache_ttl, utc_now, origin)
         keyrings = Keyring(replica), Keyring(primary)
         identify = await rooms.enter_async_context(
             _identifying(CredentialSources(recents[1], *keyrings, base, lease), primary)

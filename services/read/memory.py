@@ -28,13 +28,14 @@ ABSENT_FOR = 1.0
 class Remembered(msgspec.Struct, frozen=True):
     """An image with its answer ready: the JSON of its view and its entity tag.
 
-    It has everything that was committed before `as_of`.
+    It has everything that was committed before `as_of`. Bytes are fetched from `origin`.
     """
 
     image: Image
     body: bytes
     tag: bytes
     as_of: int = 0
+    origin: str = ""
 
     @property
     def size(self) -> int:
@@ -42,9 +43,10 @@ class Remembered(msgspec.Struct, frozen=True):
         return len(self.body) + OVERHEAD
 
 
-def prepare(image: Image, as_of: int = 0) -> Remembered:
+def prepare(image: Image, as_of: int = 0, *, origin: str = "") -> Remembered:
     """Encodes the answer once, for all requests that will get it."""
-    return Remembered(image, encode_json(view(image)), version_tag(image.version).encode(), as_of)
+    body = encode_json(view(image, origin=origin))
+    return Remembered(image, body, version_tag(image.version).encode(), as_of, origin)
 
 
 def as_seen_by(found: Remembered, principal: Principal) -> Remembered:
@@ -52,8 +54,8 @@ def as_seen_by(found: Remembered, principal: Principal) -> Remembered:
     image = found.image
     if not image.place or not principal.is_user(image.owner_id):
         return found
-    body = encode_json(view(image, for_owner=True))
-    return Remembered(image, body, f'"{image.version}-owner"'.encode(), found.as_of)
+    body = encode_json(view(image, for_owner=True, origin=found.origin))
+    return Remembered(image, body, f'"{image.version}-owner"'.encode(), found.as_of, found.origin)
 
 
 class Memory:

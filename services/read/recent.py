@@ -13,15 +13,17 @@ TOMBSTONE = 300
 class RecentImages:
     """Keeps the overlay of images and the memory of them in step: what the one takes is not in the other."""
 
-    def __init__(self, overlay: Overlay[UUID, Remembered], memory: Memory) -> None:
+    def __init__(self, overlay: Overlay[UUID, Remembered], memory: Memory, origin: str = "") -> None:
+        """Views name `origin` as where bytes are fetched from."""
         self._overlay = overlay
         self._memory = memory
+        self._origin = origin
 
     def hear(self, event: Event, lsn: int) -> None:
         """Takes the image of an event. Never blocks."""
         if not isinstance(event, ImageEvent):
             return
-        value = None if isinstance(event, ImageDeleted) else prepare(event.image)
+        value = None if isinstance(event, ImageDeleted) else prepare(event.image, origin=self._origin)
         entry = Entry(event.version, lsn, event.occurred_at, value, value.size if value else TOMBSTONE)
         self._overlay.apply(event.subject_id, entry)
         self._memory.forget(str(event.subject_id))

@@ -52,13 +52,16 @@ def read_link(path: bytes, query: bytes) -> Link | None:
 class Links:
     """Makes links, and judges those that come back."""
 
-    def __init__(self, keys: SigningKeys) -> None:
+    def __init__(self, keys: SigningKeys, origin: str = "") -> None:
+        """Addresses begin with `origin`, which is not signed."""
         self._keys = keys
+        self._origin = origin
 
     def make(self, path: str, epoch: int, end: datetime) -> str:
         """The address that opens `path` of an image until `end`, cut to the second."""
         expires, key_id = int(end.timestamp()), self._keys.current
-        return f"{path}?expires={expires}&key={key_id}&signature=v1.{self._sign(path, epoch, expires, key_id)}"
+        signature = self._sign(path, epoch, expires, key_id)
+        return f"{self._origin}{path}?expires={expires}&key={key_id}&signature=v1.{signature}"
 
     def holds(self, link: Link, epoch: int, now: datetime) -> bool:
         """Whether a link opens an image with this epoch now. A wrong signature takes as long as a right one."""

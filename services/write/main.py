@@ -45,6 +45,7 @@ from services.shared.clock import utc_now
 from services.shared.health import Dependency, holds
 from services.shared.links import PURPOSE, Links
 from services.shared.principals import identifier, located
+from services.shared.public import PublicConfig
 from services.shared.rates import RateConfig
 from services.shared.running import background, run
 from services.shared.secret_keys import SecretsConfig, SigningKeys
@@ -150,6 +151,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                     *([Dependency("scanner", scanner.ping, essential=False)] if scanner else ()),
                 ),
                 storage=storage,
+                origin=env.read(PublicConfig).origin,
             )
         )
 
@@ -255,7 +257,7 @@ def _key_cases(credentials: Credentials, settling: Settle) -> KeyCases:
 
 
 def _link_cases(ledger: Ledger, settling: Settle) -> LinkCases:
-    links = Links(SigningKeys(env.read(SecretsConfig), PURPOSE))
+    links = Links(SigningKeys(env.read(SecretsConfig), PURPOSE), env.read(PublicConfig).origin)
     return LinkCases(
         make_link=partial(make_link, ledger=ledger, sign=links.make, clock=utc_now),
         revoke_links=partial(revoke_links, ledger=ledger, settle=settling, clock=utc_now),

@@ -30,6 +30,7 @@ def routes(
     links: LinkCases,
     dependencies: tuple[Dependency, ...],
     storage: Storage | None = None,
+    origin: str = "",
 ) -> list[HTTPRouteHandler]:
     """Every route of the service, bound to its use cases."""
     return [
@@ -43,6 +44,7 @@ def routes(
             restore=restore,
             max_file_size=max_file_size,
             clock=clock,
+            origin=origin,
         ),
         *account_routes(identify, accounts),
         *session_routes(identify, sessions),

@@ -84,8 +84,9 @@ def image_routes(
     restore: RestoreCase,
     max_file_size: int,
     clock: Clock,
+    origin: str = "",
 ) -> list[HTTPRouteHandler]:
-    """The routes, bound to their use cases. `max_file_size` is in bytes."""
+    """The routes, bound to their use cases. `max_file_size` is in bytes, `origin` where bytes are fetched from."""
 
     @post(
         "/api/v1/images/upload",
@@ -103,7 +104,7 @@ def image_routes(
         await admit(principal)  # before the body is read
         with gate.enter(size):
             async with receive_draft(request, size, max_file_size) as draft, budget():
-                return _uploaded(await upload(draft, principal, keyed(key, principal, draft) if key else None))
+                return _uploaded(await upload(draft, principal, keyed(key, principal, draft) if key else None), origin)
 
     @patch(
         "/api/v1/images/{image_id:str}",
@@ -121,7 +122,7 @@ def image_routes(
         known, versions = known_image(image_id), read_versions(if_match)
         async with budget():
             changed = await change(known, wanted, principal, token=token, versions=versions)
-        return _changed(changed, principal)
+        return _changed(changed, principal, origin)
 
     @delete(
         "/api/v1/images/{image_id:str}",
@@ -160,20 +161,20 @@ def image_routes(
         principal = await identify(request)
         known, versions = known_image(image_id), read_versions(if_match)
         async with budget():
-            return _changed(await restore(known, principal, versions=versions), principal)
+            return _changed(await restore(known, principal, versions=versions), principal, origin)
 
     return [post_upload, patch_image, delete_by_id, post_restore]
 
 
-def _uploaded(uploaded: Uploaded) -> Answer:
+def _uploaded(uploaded: Uploaded, origin: str) -> Answer:
     image = uploaded.image
-    answer = UploadedView(**view_fields(image, for_owner=True), delete_token=uploaded.delete_token)
+    answer = UploadedView(**view_fields(image, for_owner=True, origin=origin), delete_token=uploaded.delete_token)
     return json_answer(201, answer, [(b"location", image_path(image.id).encode()), _etag(image), *_token(uploaded)])
 
 
-def _changed(changed: Committed, principal: Principal) -> Answer:
+def _changed(changed: Committed, principal: Principal, origin: str) -> Answer:
     image = changed.image
-    shown = view(image, for_owner=principal.is_user(image.owner_id))
+    shown = view(image, for_owner=principal.is_user(image.owner_id), origin=origin)
     return json_answer(200, shown, [_etag(image), *_token(changed)])
 
 

@@ -137,3 +137,21 @@ async def test_a_cache_that_fails_holds_nobody_up_and_is_told_later(serve):
     await eventually(is_told, within=60)
     assert hook.asked[-1].headers["authorization"] == "Bearer s3cret"
     await hook.stop()
+
+
+async def test_addresses_of_bytes_begin_with_the_public_url(serve):
+    """In answers to changes, in views, in lists and in links, which open all the same."""
+    origin = "https://img.example"
+    write = await serve(open_write, CHITRAM_PUBLIC_URL=origin, **CHEAP)
+    read = await serve(open_read)
+    ann = await person(write)
+    files, fields = {"file": ("a.jpg", jpeg())}, {"visibility": "private"}
+    uploaded = await write.post(f"{IMAGES}/upload", files=files, data=fields, headers=ann.headers)
+    path, fresh = f"{IMAGES}/{uploaded.json()['id']}", {TOKEN: uploaded.headers[TOKEN]}
+    assert (uploaded.json()["url"], uploaded.headers["location"]) == (f"{origin}{path}/file", path)
+    shown = await read.get(path, headers=ann.headers | fresh)
+    listed = await read.get(f"{IMAGES}?owner=me", headers=ann.headers | fresh)
+    assert [shown.json()["url"], listed.json()["items"][0]["url"]] == [f"{origin}{path}/file"] * 2
+    link = (await write.post(f"{path}/links", json={"expires_in": 60}, headers=ann.headers)).json()["url"]
+    assert link.startswith(f"{origin}{path}/file?")
+    assert (await read.get(link.removeprefix(origin), headers=fresh)).status_code == 200
