@@ -21,9 +21,13 @@ PATIENCE = 300.0
 """Seconds that one question may take: what services ask is quicker, but this one looks at everything."""
 
 
+INCOMPLETE = 3
+"""The exit status of a backup that is there, but lacks objects of which no good copy was found."""
+
+
 @operates
 async def run(given: Namespace, environment: Environment) -> int:
-    """0 when all is saved, 1 when of some objects no good copy was found."""
+    """0 when all is saved, `INCOMPLETE` when some objects could not be; with any other there is no backup."""
     async with AsyncExitStack() as rooms:
         primary = await rooms.enter_async_context(open_primary(environment, patience=PATIENCE))
         storage = await rooms.enter_async_context(open_storage(environment, primary)) if given.objects else None
@@ -41,7 +45,7 @@ async def run(given: Namespace, environment: Environment) -> int:
         as_json(manifest)
     else:
         _tell(given, manifest)
-    return 1 if manifest.absent else 0
+    return INCOMPLETE if manifest.absent else 0
 
 
 def _tell(given: Namespace, manifest: Manifest) -> None:
