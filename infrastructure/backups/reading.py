@@ -15,15 +15,17 @@ class Backup:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def verify(self) -> None:
-        """Reads every file but the objects, and compares it with its checksum."""
-        for name, digest in self._read_sums().items():
+    def verify(self) -> frozenset[str]:
+        """Reads every file that has a checksum, which is all but the objects, and compares; gives their names."""
+        sums = self._read_sums()
+        for name, digest in sums.items():
             try:
                 found = file_digest(self._directory / name)
             except OSError as error:
                 raise Refused(f"The backup is damaged: {name}: {error.strerror}.") from error
             if found != digest:
                 raise Refused(f"The backup is damaged: {name} is not what was saved.")
+        return frozenset(sums)
 
     def _read_sums(self) -> dict[str, str]:
         try:

@@ -58,7 +58,9 @@ class NewBackup(Protocol):
 class Backup(Protocol):
     """A backup that was written. Raises `Refused` where it is damaged."""
 
-    def verify(self) -> None: ...
+    def verify(self) -> frozenset[str]:
+        """Compares all files that have a checksum with it; gives their names."""
+        ...
 
     def read(self, name: str) -> bytes: ...
 

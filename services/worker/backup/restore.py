@@ -10,18 +10,38 @@ What the storage lacks, `check` tells.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 
 from contracts.errors import Refused
 from services.worker.backup.back_up import Hear
-from services.worker.backup.manifest import MANIFEST, Manifest, Table, decode
+from services.worker.backup.manifest import INVENTORY, MANIFEST, Manifest, Table, decode
 from services.worker.backup.ports import Backup, Forget, Loader, Refilling
 
 
 async def open_manifest(backup: Backup) -> Manifest:
-    """What a backup says of itself, once all its files are found to be as they were saved. Raises `Refused`."""
-    await asyncio.to_thread(backup.verify)
-    return decode(backup.read(MANIFEST))
+    """What a backup says of itself, once all its files are found to be as they were saved. Raises `Refused`.
+
+    Which files there must be the manifest says, and how much is in them: a list of checksums may have been cut off.
+    """
+    proven = await asyncio.to_thread(backup.verify)
+    _require_proven({MANIFEST}, proven)
+    manifest = decode(backup.read(MANIFEST))
+    counts = {INVENTORY: manifest.objects} | {table.file: table.rows for table in manifest.tables}
+    _require_proven(counts, proven)
+    for name, count in counts.items():
+        if (found := await asyncio.to_thread(_lines, backup, name)) != count:
+            raise Refused(f"The backup is damaged: {name} has {found:,} lines, {count:,} were saved.")
+    return manifest
+
+
+def _require_proven(names: Collection[str], proven: Set[str]) -> None:
+    if unproven := sorted(set(names) - proven):
+        raise Refused(f"The backup is damaged: there is no checksum for {', '.join(unproven)}.")
+
+
+def _lines(backup: Backup, name: str) -> int:
+    """PostgreSQL's text format of COPY has a line for a row, too."""
+    return sum(data.count(b"\n") for data in backup.chunks(name))
 
 
 async def require_possible(manifest: Manifest, *, database: Refilling) -> None:

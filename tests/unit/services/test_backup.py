@@ -12,7 +12,7 @@ from contracts.errors import ObjectMissing, Refused
 from contracts.images import Blob
 from services.worker.backup.back_up import back_up
 from services.worker.backup.check import check
-from services.worker.backup.manifest import MANIFEST, decode, encode
+from services.worker.backup.manifest import MANIFEST, Table, decode, encode
 from services.worker.backup.restore import open_manifest, restore
 from services.worker.stored import digest
 
@@ -57,8 +57,11 @@ class Directory:
     def read(self, name):
         return self.files[name]
 
+    def chunks(self, name):
+        return iter((self.files[name],))
+
     def verify(self):
-        pass
+        return frozenset(self.files)
 
 
 class Snapshot:
@@ -149,6 +152,24 @@ async def test_a_backup_of_a_newer_release_is_refused():
     directory.files[MANIFEST] = encode(msgspec.structs.replace(manifest, format=2))
     with pytest.raises(Refused, match="format 2"):
         await open_manifest(directory)
+
+
+async def test_a_backup_lacks_nothing_that_its_manifest_tells_of():
+    """Neither a checksum, for the end of a list may be missing, nor a line."""
+    directory, one = Directory(), blob(1, b"1", "a")
+    manifest = await save(directory, [one], Shards({(one.key, "a"): b"1"}, [one]))
+    table = Table("images", ("id",), 2)
+    directory.files |= {MANIFEST: encode(msgspec.structs.replace(manifest, tables=(table,))), table.file: b"1\n2\n"}
+    assert (await open_manifest(directory)).rows == 2
+    for name, data in list(directory.files.items()):
+        del directory.files[name]
+        with pytest.raises(Refused, match=f"no checksum for {name}"):
+            await open_manifest(directory)
+        if name != MANIFEST:
+            directory.files[name] = data.partition(b"\n")[0]
+            with pytest.raises(Refused, match="lines"):
+                await open_manifest(directory)
+        directory.files[name] = data
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"format": 1}'])
