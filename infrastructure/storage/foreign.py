@@ -1,7 +1,9 @@
 """Files of another system, under names of its own, in a directory or a bucket: only read, and never believed."""
 
 import asyncio
+import errno
 import os
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,11 +22,23 @@ LIFETIME = 900
 """Seconds that the other server's clock may differ from ours."""
 
 
+NO_FILE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG, errno.EILSEQ}
+)
+"""What the system says of a name that no file has, or could have. A link that isn't to be followed is ELOOP."""
+
+CLOSED = frozenset({errno.EACCES, errno.EPERM})
+"""What it says of a file that is not for us. All else (EIO, ESTALE, EMFILE, ...) is no matter of this file alone."""
+
+
 class ForeignFiles(Protocol):
     """A flat store of files."""
 
     async def read(self, name: str, limit: int) -> bytes | None:
-        """A file's bytes, no more than one over `limit`; None when there is none. Raises `Unavailable`."""
+        """A file's bytes, no more than one over `limit`; None when there is none.
+
+        Raises `Refused` for a file that can't be read while others can, and `Unavailable`.
+        """
         ...
 
 
@@ -41,14 +55,19 @@ class ForeignDirectory:
         try:
             return await asyncio.to_thread(self._read, name, limit)
         except OSError as error:
-            raise Unavailable(f"{name} can't be read: {error.strerror}.") from error
+            if error.errno in NO_FILE:
+                return None
+            kind = Refused if error.errno in CLOSED else Unavailable
+            raise kind(f"{name} can't be read: {error.strerror}.") from error
 
     def _read(self, name: str, limit: int) -> bytes | None:
-        path = self._root / name
-        if path.is_symlink() or not path.is_file():
-            return None
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            return file.read(limit + 1)
+        with open(self._root / name, "rb", opener=_open_alone) as file:
+            return file.read(limit + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+
+
+def _open_alone(path: str, flags: int) -> int:
+    """Follows no link, and waits for nobody who would write to a pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 @asynccontextmanager

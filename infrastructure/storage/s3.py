@@ -19,7 +19,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from botocore.awsrequest import AWSPreparedRequest, HTTPHeaders
 from botocore.exceptions import BotoCoreError
 
-from contracts.errors import ObjectMissing
+from contracts.errors import ObjectMissing, Refused
 from infrastructure.storage.config import Bucket, Deadlines
 from infrastructure.storage.payload import View
 from infrastructure.storage.shard import ObjectInfo, ShardFailed, ShardMisconfigured, checked, checked_prefix, is_key
@@ -28,6 +28,8 @@ from infrastructure.storage.sign import Signer
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
 _FORBIDDEN = 403
 _ABSENT = 404
+_NO_FILE = frozenset({400, 404, 414})
+"""What is said of a name that no object has, or that is too long for one."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -85,17 +87,23 @@ class BucketShard:
 
     async def read(self, name: str, limit: int) -> bytes | None:
         """An object of somebody else's, whose name is no key of ours: its bytes, or where they are more than `limit`
-        one byte more than that; None when there is none.
+        one byte more than that; None when there is none. Raises `Refused` for one that is not for us.
         """
         path = f"/{quote(name, safe='')}"
         head = await self._call("HEAD", path, self._deadlines.small)
-        if head.status == _ABSENT:
+        if head.status in _NO_FILE:
             await self.ping()
             return None
-        if self._expect(head).length > limit:
+        if (await self._expect_open(head, name)).length > limit:
             return bytes(limit + 1)
         answer = await self._call("GET", path, self._deadlines.get)
-        return None if answer.says_absent else self._expect(answer).body
+        return None if answer.says_absent else (await self._expect_open(answer, name)).body
+
+    async def _expect_open(self, answer: Answer, name: str) -> Answer:
+        if answer.status == _FORBIDDEN:
+            await self.ping()
+            raise Refused(f"{name} can't be read: the bucket refuses it ({answer.code or answer.status}).")
+        return self._expect(answer)
 
     async def head(self, key: str) -> int | None:
         """`Shard.head`."""

@@ -71,6 +71,7 @@ class Report(msgspec.Struct, frozen=True):
     users: dict[str, int]
     images: dict[str, int]
     retyped: int
+    cut: int
     locked: int
     problems: tuple[Problem, ...]
 
@@ -107,7 +108,13 @@ async def run(given: Namespace, environment: Environment) -> int:
             )
             await bring_images(original=original, known=known, bring=bring, tally=tally, told=told, step=step)
     report = Report(
-        tally.is_complete, dict(tally.users), dict(tally.images), tally.retyped, tally.locked, tuple(problems)
+        tally.is_complete,
+        dict(tally.users),
+        dict(tally.images),
+        tally.retyped,
+        tally.cut,
+        tally.locked,
+        tuple(problems),
     )
     if given.json:
         as_json(report)
@@ -178,6 +185,8 @@ def _tell(report: Report) -> None:
         console.print(f"{title}: {found or 'none'}", markup=False)
     if report.retyped:
         console.print(f"{report.retyped:,} pictures are of another type than was claimed; their bytes decide.")
+    if report.cut:
+        console.print(f"{report.cut:,} pictures have shorter names or fewer tags than before; they are named above.")
     if report.locked:
         console.print(
             f"{report.locked:,} accounts can't be logged in to. A password is set with: chitram users password"

@@ -19,12 +19,24 @@ MAX_KEY_NAME = 100
 LONGEST_LIFE = timedelta(days=3650)
 """Of an image that has an end at all."""
 
+MAX_ENDING = 16
+"""Characters after a name's last dot that can be a type."""
+
 UNNAMED = "unnamed"
 
 
 def filename(text: str) -> str:
     """A name fit for display. Raises `InvalidField` when it is too long; a name of nothing becomes `unnamed`."""
     return _cleaned(text, MAX_FILENAME, "filename") or UNNAMED
+
+
+def cut_filename(text: str) -> str:
+    """What fits of a name, with the ending that tells its type."""
+    plain = _plain(text)
+    stem, dot, ending = plain.rpartition(".")
+    if not dot or len(ending) > MAX_ENDING:
+        return filename(plain[:MAX_FILENAME])
+    return filename(f"{stem[: MAX_FILENAME - len(ending) - 1]}.{ending}")
 
 
 def description(text: str | None) -> str | None:
@@ -42,6 +54,12 @@ def tags(words: list[str]) -> tuple[str, ...]:
     if len(given) > MAX_TAGS:
         raise InvalidField(f"An image can have {MAX_TAGS} tags at most.", field="tags", limit=MAX_TAGS)
     return tuple(dict.fromkeys(filter(None, (_cleaned(tag, MAX_TAG, "tags") for tag in given))))
+
+
+def cut_tags(words: list[str]) -> tuple[str, ...]:
+    """What fits of tags: the beginning of each, and the first of them."""
+    cut = (_plain(tag)[:MAX_TAG] for word in words for tag in word.split(","))
+    return tags(list(dict.fromkeys(filter(None, map(str.strip, cut))))[:MAX_TAGS])
 
 
 def key_name(text: str) -> str:
@@ -74,8 +92,12 @@ def expires_at(time: datetime | None, now: datetime) -> datetime | None:
 
 def _cleaned(text: str, limit: int, field: str, keep: str = "") -> str:
     """What is stored of a text. The limit counts for what is sent, as it is told, and for what is stored."""
-    normal = unicodedata.normalize("NFC", text)
-    plain = "".join(c for c in normal if c in keep or unicodedata.category(c) not in ("Cc", "Cs"))
+    plain = _plain(text, keep)
     if max(len(text), len(plain)) > limit:
         raise InvalidField(f"The {field} can have {limit} characters at most.", field=field, limit=limit)
     return plain.strip()
+
+
+def _plain(text: str, keep: str = "") -> str:
+    normal = unicodedata.normalize("NFC", text)
+    return "".join(c for c in normal if c in keep or unicodedata.category(c) not in ("Cc", "Cs"))

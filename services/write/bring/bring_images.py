@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from uuid import UUID
 
-from contracts.errors import InvalidRequest, QuotaExceeded
+from contracts.errors import InvalidField, InvalidRequest, QuotaExceeded, Refused
 from contracts.principals import ANONYMOUS, SYSTEM, Principal
 from services.shared.side_by_side import side_by_side
 from services.write import words
@@ -47,27 +47,37 @@ class BringImage:
 
     async def __call__(self, old: OldImage, image_id: UUID, owner_id: UUID | None, tally: Tally) -> tuple[Outcome, str]:
         """File -> stored like an upload -> row with the id and the time that it had. Raises `Unavailable`."""
-        data = await self._files.read(old.storage_key, self._max_file_size)
+        try:
+            data = await self._files.read(old.storage_key, self._max_file_size)
+        except Refused as error:
+            return Outcome.UNREADABLE, error.detail
         if data is None:
             return Outcome.MISSING, f"there is no {old.storage_key}"
         if len(data) > self._max_file_size:
             return Outcome.REFUSED, f"it has more than {self._max_file_size:,} bytes"
         await self._spend(len(data))
+        draft, cut = await self._draft(old, data)
         try:
-            kept = await self._insert(old, image_id, owner_id, data)
+            kept = await self._insert(old, image_id, owner_id, draft)
         except (InvalidRequest, QuotaExceeded) as error:
             return Outcome.REFUSED, error.detail
         tally.retyped += kept.blob.content_type != old.content_type
-        return Outcome.IMPORTED, ""
+        tally.cut += bool(cut)
+        return Outcome.IMPORTED, cut
 
-    async def _insert(self, old: OldImage, image_id: UUID, owner_id: UUID | None, data: bytes) -> Kept:
+    async def _draft(self, old: OldImage, data: bytes) -> tuple[Draft, str]:
+        """As if it were uploaded; and what was cut off."""
+        name, tags, cut = _fitting(old)
         draft = Draft(
             file=io.BytesIO(data),
             sha256=await asyncio.to_thread(_digest, data),
-            filename=words.filename(old.filename),
-            tags=words.tags(list(old.tags)),
+            filename=name,
+            tags=tags,
             keep_metadata=self._keep_metadata,
         )
+        return draft, cut
+
+    async def _insert(self, old: OldImage, image_id: UUID, owner_id: UUID | None, draft: Draft) -> Kept:
         owner = Principal(user_id=owner_id) if owner_id else ANONYMOUS
         kept = await self._keep(draft, owner)
         await self._ledger.insert(
@@ -120,6 +130,22 @@ async def _bring_one(
     if old.user_id is not None and owner_id not in owners:
         return Outcome.NO_OWNER, f"there is no account {old.user_id}"
     return await bring(old, image_id, owner_id, tally)
+
+
+def _fitting(old: OldImage) -> tuple[str, tuple[str, ...], str]:
+    """Name and tags as they can be here, and what was cut off of them, in words; nobody is asked to shorten them."""
+    cut = []
+    try:
+        name = words.filename(old.filename)
+    except InvalidField:
+        name = words.cut_filename(old.filename)
+        cut.append(f"its name is cut to {words.MAX_FILENAME:,} characters")
+    try:
+        tags = words.tags(list(old.tags))
+    except InvalidField:
+        tags = words.cut_tags(list(old.tags))
+        cut.append(f"its tags are cut to {words.MAX_TAGS} of {words.MAX_TAG} characters")
+    return name, tags, ", ".join(cut)
 
 
 def _token_hash(old: OldImage) -> bytes | None:

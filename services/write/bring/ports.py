@@ -59,7 +59,9 @@ class Files(Protocol):
     """The other system's files. Raises `Unavailable`."""
 
     async def read(self, name: str, limit: int) -> bytes | None:
-        """A file, no more of it than one byte over the limit; None when there is none."""
+        """A file, no more of it than one byte over the limit; None when there is none. Raises `Refused` for one that
+        can't be read while others can.
+        """
         ...
 
 

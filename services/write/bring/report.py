@@ -13,6 +13,7 @@ class Outcome(StrEnum):
     IMPORTED = "imported"
     THERE = "already there"
     MISSING = "file missing"
+    UNREADABLE = "file unreadable"
     REFUSED = "file refused"
     NO_OWNER = "owner not imported"
     TAKEN = "address taken"
@@ -23,7 +24,7 @@ CAME = frozenset({Outcome.IMPORTED, Outcome.THERE})
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Something that did not come, and why."""
+    """Something that did not come, or not as it was, and why."""
 
     kind: str
     id: str
@@ -37,11 +38,14 @@ Step = Callable[[str], None]
 
 
 class Tally(msgspec.Struct):
-    """Counts by outcome. `retyped` images had another type than was claimed, `locked` accounts have no password."""
+    """Counts by outcome. `retyped` images had another type than was claimed, `cut` ones longer words than
+    can be kept, `locked` accounts have no password.
+    """
 
     users: Counter[str] = msgspec.field(default_factory=Counter)
     images: Counter[str] = msgspec.field(default_factory=Counter)
     retyped: int = 0
+    cut: int = 0
     locked: int = 0
 
     @property

@@ -191,6 +191,23 @@ async def test_what_does_not_come_is_named_and_comes_when_it_can(old, bring, wri
     assert (status, report["images"]["imported"], report["images"]["already there"]) == (1, 1, 1)
 
 
+async def test_no_picture_stays_behind_for_its_words(old, bring, database):
+    """What is too long is cut, and told of; and a name that no file can have holds up nobody."""
+    await old.run("ALTER TABLE images ALTER filename TYPE text, ALTER storage_key TYPE text")
+    long, _ = await old.image(jpeg(), name="x" * 2000 + ".jpg")
+    for number in range(60):
+        await old.run(f"INSERT INTO tags VALUES ('{number}', 'tag {number}')")  # noqa: S608
+        await old.run(f"INSERT INTO image_tags VALUES ('{long}', '{number}')")  # noqa: S608
+    nameless, _ = await old.image(jpeg())
+    await old.run("UPDATE images SET storage_key = repeat('ä', 255) WHERE id = $1", nameless)
+    status, report = await bring()
+    assert (status, report["images"], report["cut"]) == (1, {"imported": 1, "file missing": 1}, 1)
+    (row,) = await rows(database, "SELECT filename, tags FROM images")
+    assert (row["filename"], len(row["tags"])) == ("x" * 1020 + ".jpg", 50)
+    (said,) = (problem["reason"] for problem in report["problems"] if problem["id"] == long)
+    assert said == "its name is cut to 1,024 characters, its tags are cut to 50 of 64 characters"
+
+
 async def test_a_source_that_is_none_is_refused(old, bring, database, monkeypatch):
     """Another's database, one that isn't there, no directory, no place at all: in a sentence."""
     for arguments, storage, sentence in (

@@ -1,3 +1,4 @@
+import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -39,6 +40,29 @@ def test_a_limit_counts_for_what_is_sent_and_for_what_is_kept(text):
     """Nothing that is left out makes room, and what normalising lengthens is too long."""
     with pytest.raises(InvalidField):
         words.filename(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("x" * 2000, "x" * 1024),
+        ("x" * 2000 + ".jpeg", "x" * 1019 + ".jpeg"),
+        ("x." + "y" * 2000, "x." + "y" * 1022),
+        ("\u0958" * 1024, "\u0958" * 1024),
+    ],
+)
+def test_what_fits_of_a_name_ends_as_it_did(text, fits):
+    """A type is told by what is after the last dot."""
+    kept = words.cut_filename(text)
+    assert kept == unicodedata.normalize("NFC", fits)[: words.MAX_FILENAME]
+    assert words.filename(kept) == kept
+
+
+def test_what_fits_of_tags_are_the_first():
+    """Each from its beginning, and once."""
+    kept = words.cut_tags(["a", "", "x" * 100, "x" * 99, *map(str, range(100))])
+    assert kept[:3] == ("a", "x" * words.MAX_TAG, "0")
+    assert len(kept) == words.MAX_TAGS
 
 
 def test_a_description_keeps_its_lines_and_an_empty_one_is_none():
