@@ -41,7 +41,9 @@ def keyed(secret: str, principal: Principal, draft: Draft) -> Keyed:
         draft.tags,
         draft.visibility,
         draft.keep_metadata,
-        draft.expires_in,
+        *(
+            () if draft.expires_in is None else (draft.expires_in,)
+        ),  # without it as releases before it was there made it
     )
     return Keyed(key=_digest(principal.key, secret), request=asked, secret=secret.encode())
 
