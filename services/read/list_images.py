@@ -88,7 +88,7 @@ async def list_images(asked: Asked, asking: Asking, *, sources: Sources) -> Imag
     images = await _from_replica(request, sources)
     if images is None:
         images = await sources.base.ask_primary(lambda rows: _read(request, {}, rows, demand=0))
-    return _page(asked, images or (), sources.origin)
+    return _page(asked, images or (), sources)
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -100,11 +100,14 @@ class Request(msgspec.Struct, frozen=True):
     token: ConsistencyToken | None
 
 
-def _page(asked: Asked, images: tuple[Image, ...], origin: str) -> ImagePage:
-    """One more than asked for was read, to know whether another page follows."""
-    shown = images[: asked.limit]
+def _page(asked: Asked, images: tuple[Image, ...], sources: Sources) -> ImagePage:
+    """One more than asked for was read, to know whether another page follows.
+
+    What has ended while it was waited for is left out, so a page may be shorter than asked for.
+    """
+    shown, now = images[: asked.limit], sources.clock()
     cursor = encode_cursor(place_of(shown[-1])) if len(images) > asked.limit else None
-    return ImagePage(tuple(view(image, origin=origin) for image in shown), cursor)
+    return ImagePage(tuple(view(image, origin=sources.origin) for image in shown if not image.is_expired(now)), cursor)
 
 
 async def _from_replica(request: Request, sources: Sources) -> tuple[Image, ...] | None:

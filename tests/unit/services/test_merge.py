@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,8 @@ from contracts.images import Status, Visibility
 from contracts.lists import Wanted
 from contracts.principals import ANONYMOUS, Principal, Scope
 from services.read import list_images as module
-from services.read.list_images import Asked, Request, _read, _still_news, belongs, wanted_by
+from services.read.asking import Asking
+from services.read.list_images import Asked, Request, _read, _still_news, belongs, list_images, wanted_by
 from services.read.merge import merge, place_of
 from tests.unit import samples
 from tests.unit.samples import NOON
@@ -126,6 +128,26 @@ async def test_rows_hidden_by_changes_are_made_up_for_in_few_questions(monkeypat
     changes = {each.id: None for each in rows[10:]}
     assert len(await _read(SEA, changes, Counted(rows), 0)) == 4
     assert asked == [4, 8, 16, 16, 16]
+
+
+class Hears(dict):
+    """An overlay that holds nothing."""
+
+    complete_from = 0
+
+
+async def test_an_image_whose_time_ends_while_its_list_is_waited_for_is_not_in_it():
+    """What lies behind it is on the next page all the same."""
+    hour = timedelta(hours=1)
+    rows = Rows([samples.image(UUID(int=n), created_at=NOON - n * hour, expires_at=NOON + n * hour) for n in (1, 2, 3)])
+    base = SimpleNamespace(rows=rows, position=0, deadline=lambda: None)
+    times = iter([NOON, NOON + hour])
+    sources = SimpleNamespace(
+        base=base, overlay=Hears(), lease=SimpleNamespace(is_held=True), clock=lambda: next(times), origin=""
+    )
+    page = await list_images(Asked(2), Asking(ANONYMOUS), sources=sources)
+    assert [each.id for each in page.items] == [UUID(int=2)]
+    assert page.next_cursor is not None
 
 
 @pytest.mark.parametrize(
