@@ -20,6 +20,10 @@ from contracts.images import Image
 from contracts.shards import SHARDS_ID, ShardMap
 
 
+class EventTooLarge(Exception):
+    """The stream will never take an event of this size, however often it is published."""
+
+
 class Event(msgspec.Struct, frozen=True):
     """Something happened. Each kind says of what it tells, by fields or by properties of these names."""
 

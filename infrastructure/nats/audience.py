@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from contracts.errors import Unavailable
-from contracts.events import Event, encode, event_type
+from contracts.events import Event, EventTooLarge, encode, event_type
 from contracts.subjects import applied
 from infrastructure.nats import bucket
 from infrastructure.nats.connection import Connection
@@ -111,7 +111,7 @@ class Audience:
         """
         try:
             return (await self._publisher.publish(event_type(event), event.id, encode(event), lsn)).sequence
-        except (Unavailable, ValueError) as error:
+        except (Unavailable, EventTooLarge) as error:
             if self._connection.current is not session:
                 raise Unavailable("The connection to NATS was lost.") from error
             log.warning("event %s can't be published: %s", event.id, error)

@@ -8,7 +8,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NoStreamResponseError
 
 from contracts.errors import Unavailable
-from contracts.events import Event, encode
+from contracts.events import Event, EventTooLarge, encode
 from contracts.events import event_type as type_of
 from contracts.subjects import subject
 from infrastructure.nats.connection import Connection
@@ -40,7 +40,7 @@ class Publisher:
         """Returns once JetStream has acknowledged the event; publishing it again within two minutes is no harm.
 
         Raises `Unavailable` within the publisher's deadline: the event may be in the stream or not.
-        Raises `ValueError` for an event that the server will never take because of its size.
+        Raises `EventTooLarge` for an event that the server will never take.
         """
         headers = {ID_HEADER: str(event_id), LSN_HEADER: lsn}
         try:
@@ -66,7 +66,7 @@ class Publisher:
     async def _send(self, event_type: str, payload: bytes, headers: dict[str, str]) -> Published:
         session = self._connection.session()
         if len(payload) + HEADERS_SIZE > session.client.max_payload:
-            raise ValueError(f"event {headers[ID_HEADER]} has {len(payload)} bytes, more than NATS takes")
+            raise EventTooLarge(f"event {headers[ID_HEADER]} has {len(payload)} bytes, more than NATS takes")
         ack = await session.js.publish(
             subject(self._connection.prefix, event_type),
             payload,

@@ -71,7 +71,7 @@ Purge = Callable[[str], Awaitable[None]]
 class Publish(Protocol):
     """Hands an event to the stream; returns when it is durable there.
 
-    Raises `Unavailable`, and `ValueError` for one that the stream will never take.
+    Raises `Unavailable`, and `EventTooLarge` for one that the stream will never take.
     """
 
     def __call__(self, row: OutboxRow) -> Awaitable[None]: ...

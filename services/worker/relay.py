@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from contracts.errors import Unavailable
-from contracts.events import Event, decode
+from contracts.events import Event, EventTooLarge, decode
 from infrastructure.failpoints import failpoint
 from services.worker.ports import Batch, Keeper, Outbox, OutboxRow, Publish
 
@@ -53,14 +53,14 @@ async def relay(*, outbox: Outbox, publish: Publish, keeper: Keeper) -> int:
             await failpoint("relay.before_mark")
         answers = list(zip(rows, results, strict=True))
         await batch.mark_published([row.id for row, result in answers if result is None])
-        await _set_aside([(row, result) for row, result in answers if isinstance(result, ValueError)], batch, keeper)
+        await _set_aside([(row, result) for row, result in answers if isinstance(result, EventTooLarge)], batch, keeper)
     for result in results:
-        if result is not None and not isinstance(result, ValueError):
+        if result is not None and not isinstance(result, EventTooLarge):
             raise result
     return len(rows)
 
 
-async def _set_aside(hopeless: list[tuple[OutboxRow, ValueError]], batch: Batch, keeper: Keeper) -> None:
+async def _set_aside(hopeless: list[tuple[OutboxRow, EventTooLarge]], batch: Batch, keeper: Keeper) -> None:
     for row, error in hopeless:
         logger.error("event %s will never be in the stream: %s", row.id, error)
         await keeper.insert(Unpublishable(row.id, _decoded(row.payload), row.type, row.payload, str(error)))

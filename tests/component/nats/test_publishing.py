@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from contracts.errors import Unavailable
-from contracts.events import ImageDeleted, encode, event_type
+from contracts.events import EventTooLarge, ImageDeleted, encode, event_type
 from contracts.subjects import DUPLICATE_WINDOW
 from infrastructure.nats.publisher import HEADERS_SIZE, Publisher
 from tests.component.nats.steps import connected
@@ -83,7 +83,7 @@ async def test_an_event_that_will_never_fit_is_told_apart_from_an_outage(config)
         limit = session.client.max_payload
         await publish(publisher, make_event(), b"x" * (limit - HEADERS_SIZE))
         for size in (limit - HEADERS_SIZE + 1, limit, limit + 1):
-            with pytest.raises(ValueError, match="more than NATS takes"):
+            with pytest.raises(EventTooLarge, match="more than NATS takes"):
                 await publish(publisher, make_event(), b"x" * size)
         assert connection.session() is session
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from contracts.errors import Unavailable
-from contracts.events import encode, event_type
+from contracts.events import EventTooLarge, encode, event_type
 from services.worker.relay import BATCH, relay
 from tests.events import make_event
 
@@ -63,7 +63,7 @@ async def test_what_the_stream_never_takes_is_set_aside_and_the_rest_goes_on():
     """However many of them come first; each is kept with the reason before it is passed over."""
     hopeless, good = [row() for _ in range(BATCH)], row()
     work = Work(*hopeless, good)
-    work.errors = {each.id: ValueError("more than NATS takes") for each in hopeless}
+    work.errors = {each.id: EventTooLarge("more than NATS takes") for each in hopeless}
     assert await work.relay() == BATCH
     assert work.waiting == [good]
     assert work.told == [("kept", each.id) for each in hopeless] + [("set aside", each.id) for each in hopeless]
@@ -73,7 +73,7 @@ async def test_what_the_stream_never_takes_is_set_aside_and_the_rest_goes_on():
     assert work.told[-1] == ("published", good.id)
 
 
-@pytest.mark.parametrize("error", [Unavailable(), RuntimeError("a mistake of ours")])
+@pytest.mark.parametrize("error", [Unavailable(), RuntimeError("a mistake of ours"), ValueError("another one")])
 async def test_what_may_be_published_later_stays(error):
     """The others of its batch are published all the same."""
     first, second = row(), row()
@@ -88,6 +88,6 @@ async def test_what_can_not_be_decoded_is_set_aside_too():
     """It is about nobody."""
     broken = Row(uuid4(), "image.strange.v9", b"{}")
     work = Work(broken)
-    work.errors = {broken.id: ValueError("more than NATS takes")}
+    work.errors = {broken.id: EventTooLarge("more than NATS takes")}
     assert await work.relay() == 1
     assert (work.kept.event, work.kept.payload) == (None, b"{}")
