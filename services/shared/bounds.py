@@ -4,6 +4,9 @@ from typing import Annotated
 
 import msgspec
 
+TEN_YEARS = 3650 * 86_400
+"""Seconds that anything which is told in seconds may last at most: far from where dates end."""
+
 
 class Bounds(msgspec.Struct, frozen=True):
     """Seconds. `lease` is how long a read service that hears nothing from NATS answers from what it remembers,

@@ -4,7 +4,11 @@ from typing import Annotated
 
 import msgspec
 
+from services.shared.bounds import TEN_YEARS
+
 DAY = 86_400
+
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=TEN_YEARS)]
 
 
 class WorkerConfig(msgspec.Struct, frozen=True):
@@ -27,17 +31,25 @@ class WorkerConfig(msgspec.Struct, frozen=True):
 
     derive_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_DERIVE_CONCURRENCY", default=4)
     erase_concurrency: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_ERASE_CONCURRENCY", default=4)
-    keep_published: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_KEEP_PUBLISHED", default=3600)
-    reconcile_after: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_RECONCILE_AFTER", default=600)
+    keep_published: Seconds = msgspec.field(name="CHITRAM_KEEP_PUBLISHED", default=3600)
+    reconcile_after: Annotated[int, msgspec.Meta(ge=1, le=TEN_YEARS)] = msgspec.field(
+        name="CHITRAM_RECONCILE_AFTER", default=600
+    )
     rerender_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = msgspec.field(
         name="CHITRAM_RERENDER_SHARE", default=0.5
     )
-    keep_audit: Annotated[int, msgspec.Meta(gt=DAY)] = msgspec.field(name="CHITRAM_AUDIT_KEEP", default=365 * DAY)
-    erase_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_ERASE_GRACE", default=5)
-    trash: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_TRASH", default=30 * DAY)
-    keep_keys: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="CHITRAM_IDEMPOTENCY_KEEP", default=86_400)
+    keep_audit: Annotated[int, msgspec.Meta(gt=DAY, le=10 * TEN_YEARS)] = msgspec.field(
+        name="CHITRAM_AUDIT_KEEP", default=365 * DAY
+    )
+    erase_grace: Seconds = msgspec.field(name="CHITRAM_ERASE_GRACE", default=5)
+    trash: Seconds = msgspec.field(name="CHITRAM_TRASH", default=30 * DAY)
+    keep_keys: Annotated[int, msgspec.Meta(ge=1, le=TEN_YEARS)] = msgspec.field(
+        name="CHITRAM_IDEMPOTENCY_KEEP", default=86_400
+    )
     scrub_rate: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(name="CHITRAM_SCRUB_RATE", default=1.0)
-    scrub_age: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_SCRUB_AGE", default=30 * 86_400)
-    sweep_every: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(name="CHITRAM_SWEEP_EVERY", default=3600.0)
-    sweep_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_SWEEP_GRACE", default=3600)
-    move_grace: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="CHITRAM_MOVE_GRACE", default=60)
+    scrub_age: Seconds = msgspec.field(name="CHITRAM_SCRUB_AGE", default=30 * 86_400)
+    sweep_every: Annotated[float, msgspec.Meta(gt=0, le=TEN_YEARS)] = msgspec.field(
+        name="CHITRAM_SWEEP_EVERY", default=3600.0
+    )
+    sweep_grace: Seconds = msgspec.field(name="CHITRAM_SWEEP_GRACE", default=3600)
+    move_grace: Seconds = msgspec.field(name="CHITRAM_MOVE_GRACE", default=60)

@@ -79,4 +79,6 @@ async def keep_expiring(trash: timedelta, *, expirations: Expirations, clock: Cl
                 logger.info("%d images were deleted because their time was over", deleted)
         except Unavailable as error:
             logger.warning("images can't be deleted whose time is over: %s", error)
+        except Exception:  # one image that can't be deleted must not end the worker
+            logger.exception("an image can't be deleted whose time is over")
         await asyncio.sleep(EVERY)

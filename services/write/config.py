@@ -5,10 +5,12 @@ from typing import Annotated
 import msgspec
 
 from contracts.accounts import Quota
+from services.shared.bounds import TEN_YEARS
 from services.write.dedupe import Dedupe
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=TEN_YEARS)]
 
 
 class WriteConfig(msgspec.Struct, frozen=True):
@@ -17,7 +19,7 @@ class WriteConfig(msgspec.Struct, frozen=True):
     """
 
     max_file_size: Positive = msgspec.field(name="CHITRAM_MAX_FILE_SIZE", default=25 << 20)
-    trash: Natural = msgspec.field(name="CHITRAM_TRASH", default=30 * 86_400)
+    trash: Seconds = msgspec.field(name="CHITRAM_TRASH", default=30 * 86_400)
     dedupe: Dedupe = msgspec.field(name="CHITRAM_DEDUPE", default=Dedupe.GLOBAL)
 
 
@@ -36,8 +38,10 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     anonymous_uploads: bool = msgspec.field(name="CHITRAM_ANONYMOUS_UPLOADS", default=True)
-    anonymous_expiry: Natural = msgspec.field(name="CHITRAM_ANONYMOUS_EXPIRY", default=0)
-    session_seconds: Positive = msgspec.field(name="CHITRAM_SESSION_SECONDS", default=30 * 86_400)
+    anonymous_expiry: Seconds = msgspec.field(name="CHITRAM_ANONYMOUS_EXPIRY", default=0)
+    session_seconds: Annotated[int, msgspec.Meta(ge=1, le=TEN_YEARS)] = msgspec.field(
+        name="CHITRAM_SESSION_SECONDS", default=30 * 86_400
+    )
     logins: Positive = msgspec.field(name="CHITRAM_LOGINS", default=10)
     network_logins: Positive = msgspec.field(name="CHITRAM_NETWORK_LOGINS", default=100)
     registrations: Positive = msgspec.field(name="CHITRAM_REGISTRATIONS", default=20)

@@ -1,13 +1,14 @@
 """What the worker deletes because its time is over."""
 
+import asyncio
 from datetime import timedelta
 from types import SimpleNamespace
 
 from msgspec.structs import replace
 
-from contracts.errors import ImageNotFound
+from contracts.errors import ImageNotFound, Unavailable
 from services.worker import expire as module
-from services.worker.expire import expire
+from services.worker.expire import expire, keep_expiring
 from tests.unit import samples
 from tests.unit.samples import NOON
 
@@ -51,3 +52,21 @@ async def test_an_end_that_was_put_off_in_the_last_moment_is_respected():
     rows.put_off = {image.id: replace(image, expires_at=None, trashed_at=None) for image in images}
     assert await expire(DAY, expirations=rows, clock=lambda: NOON) == 0
     assert rows.images == rows.put_off
+
+
+async def test_what_goes_wrong_in_a_round_does_not_end_the_next_ones(monkeypatch):
+    """Neither a primary that is away nor a mistake of ours."""
+    monkeypatch.setattr(module, "EVERY", 0)
+    rows, errors, done = Rows([]), [Unavailable(), RuntimeError("a mistake of ours")], asyncio.Event()
+
+    async def select_over(now, emptied, limit):
+        if errors:
+            raise errors.pop()
+        done.set()
+        return []
+
+    monkeypatch.setattr(rows, "select_over", select_over)
+    expiring = asyncio.create_task(keep_expiring(DAY, expirations=rows, clock=lambda: NOON))
+    await asyncio.wait([expiring, asyncio.create_task(done.wait())], return_when=asyncio.FIRST_COMPLETED)
+    assert not expiring.done()
+    expiring.cancel()
