@@ -43,7 +43,7 @@ def read_change(body: bytes, now: datetime) -> Change:
     """
     asked = read_json(body, ChangeBody)
     if asked == ChangeBody():
-        raise InvalidField("The body names nothing to change: send filename, description, tags, …")
+        raise InvalidField(f"The body names nothing to change. It may have {', '.join(ChangeBody.__struct_fields__)}.")
     return Change(
         filename=UNSET if asked.filename is UNSET else words.filename(asked.filename),
         description=UNSET if asked.description is UNSET else words.description(asked.description),
@@ -85,7 +85,9 @@ UPLOAD_FORM = Schema(
     required=["file"],
     properties={
         "file": Schema(
-            type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="JPEG, PNG, GIF, WebP or AVIF"
+            type=OpenAPIType.STRING,
+            format=OpenAPIFormat.BINARY,
+            description="JPEG, PNG, GIF, WebP or AVIF, and HEIC where the service is installed with its decoder",
         ),
         "description": Schema(type=OpenAPIType.STRING, max_length=words.MAX_DESCRIPTION),
         "tags": Schema(

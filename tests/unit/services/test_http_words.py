@@ -12,7 +12,7 @@ from contracts.errors import InvalidField, InvalidRequest, VersionConflict
 from services.read.http.conditions import http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.queries import read_asked
-from services.write.http.bodies import read_change, read_versions
+from services.write.http.bodies import ChangeBody, read_change, read_versions
 from tests.unit.samples import NOON
 
 
@@ -153,3 +153,10 @@ def test_a_change_names_what_is_new_and_leaves_out_the_rest():
 def test_if_match_allows_the_versions_it_names(header, versions):
     """A tag that is none of ours, or weak, allows nothing."""
     assert read_versions(header) == versions
+
+
+def test_a_change_of_nothing_is_answered_with_what_can_be_changed():
+    """All of it."""
+    with pytest.raises(InvalidField) as refused:
+        read_change(b"{}", NOON)
+    assert all(name in refused.value.detail for name in ChangeBody.__struct_fields__)
