@@ -1,6 +1,7 @@
 """Applies the migrations that the database lacks: `python -m deploy.containers.migrate`.
 
-dbmate takes one at a time, under a lock of its own; running it twice, or side by side, changes nothing more.
+dbmate takes one at a time, under a lock of its own; running it twice changes nothing more. Side by side one may fail
+and have to be run again: an index that is built beside others waits for all of them, also for who waits for that lock.
 """
 
 import asyncio

@@ -27,8 +27,9 @@ def known_migrations() -> dict[str, Migration]:
 
 
 def _parse(text: str) -> Migration:
-    up, _, down = text.partition(DOWN)
-    return Migration(up.partition(UP)[2], down)
+    """Without dbmate's options, at the end of its marks' lines, and fit for a transaction that is alone."""
+    up, _, down = text.replace(" CONCURRENTLY ", " ").partition(DOWN)
+    return Migration(*(script.partition("\n")[2] for script in (up.partition(UP)[2], down)))
 
 
 async def applied_migrations(connection: Connection) -> tuple[str, ...]:

@@ -143,13 +143,13 @@ async def test_pages_come_from_an_index(crowd):
     """With many images no kind of page, however deep, reads the whole table."""
     everything, hidden = frozenset(Visibility), frozenset({Visibility.PRIVATE})
     for after, wanted, index in (
-        (None, Wanted(), "images_newest"),
-        (DEEP, Wanted(), "images_newest"),
-        (DEEP, Wanted(content_type="image/avif"), "images_newest_of_type"),
-        (DEEP, Wanted(tags=("few",)), "images_tags"),
-        (DEEP, Wanted(tags=("many",)), "images_newest"),
+        (None, Wanted(), "images_listed"),
+        (DEEP, Wanted(), "images_listed"),
+        (DEEP, Wanted(content_type="image/avif"), "images_listed_of_type"),
+        (DEEP, Wanted(tags=("few",)), "images_listed_tags"),
+        (DEEP, Wanted(tags=("many",)), "images_listed"),
         (DEEP, Wanted(everything, UUID(int=7)), "images_owner"),
-        (DEEP, Wanted(hidden), "images_not_public"),
+        (DEEP, Wanted(hidden), "images_listed_not_public"),
     ):
         statement, arguments = page_statement(50, after, wanted)
         plan = "\n".join(row[0] for row in await crowd.fetch(f"EXPLAIN {statement}", *arguments))

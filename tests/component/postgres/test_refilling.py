@@ -82,6 +82,14 @@ async def test_what_was_saved_by_an_older_release_comes_back_with_its_schema(ref
     assert schema(refilling.address) == before
 
 
+async def test_indexes_are_made_and_unmade_in_the_transaction_that_fills_a_database(refilling):
+    """Those too that dbmate makes beside others who write, which no transaction can."""
+    before = schema(refilling.address)
+    await fill(refilling, [], EVERY[: EVERY.index("20261126008102")])
+    await fill(refilling, [])
+    assert schema(refilling.address) == before
+
+
 async def test_a_filling_that_fails_leaves_the_database_as_it_was(refilling):
     """Its schema too."""
     before = schema(refilling.address)
