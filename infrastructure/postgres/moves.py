@@ -68,12 +68,20 @@ class Moves:
         for image in await blobs.select_images(connection, blob_id):
             await insert_event(connection, ImageMoved(self._new_id(), now, image))
 
-    async def stamp(self, blob_id: UUID) -> str | None:
-        """Notes that all copies of a blob were found good just now; gives the code of its failure, if it has one."""
+    async def stamp(self, blob_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """Notes that all copies of some blobs were found good just now; gives the codes of failures they have."""
         rows = await self._primary.fetch(
-            "UPDATE blobs SET verified_at = $2 WHERE id = $1 RETURNING failure_code", blob_id, self._clock()
+            """
+            UPDATE blobs
+            SET verified_at = $2
+            FROM (SELECT id FROM blobs WHERE id = any($1::uuid[]) ORDER BY id FOR UPDATE) AS good
+            WHERE blobs.id = good.id
+            RETURNING blobs.id, failure_code
+            """,
+            blob_ids,
+            self._clock(),
         )
-        return rows[0][0] if rows else None
+        return {blob_id: code for blob_id, code in rows if code}
 
     async def record_lost(self, blob_id: UUID, failure: Failure) -> bool:
         """Notes that no good copy of a blob's original is left. Says ImageFailed for each of its images, once.

@@ -325,8 +325,8 @@ class Moves(Protocol):
         """False when somebody else has changed the blob meanwhile."""
         ...
 
-    async def stamp(self, blob_id: UUID) -> str | None:
-        """All copies of a blob are good; gives the code of its failure, if it has one."""
+    async def stamp(self, blob_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """All copies of some blobs are good; gives the codes of the failures that some of them have."""
         ...
 
     async def record_lost(self, blob_id: UUID, failure: Failure) -> bool: ...

@@ -2,7 +2,8 @@
 
 For each blob that has objects elsewhere:
 
-1. the copies to come are written down as to be deleted, so that a death leaves nothing behind;
+1. the copies to come are written down as to be deleted, so that a death leaves nothing behind: those of several blobs
+   at once;
 2. each object is read from a copy that is right, written to its new shards, and read back there;
 3. the row names the new places, if it is still as it was, with an event for each image; what it named before is given
    up and deleted after a grace period, when no reader can be on the way to it.
@@ -13,7 +14,7 @@ Nothing else is kept, so whoever is killed is followed by somebody who looks at 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import zip_longest
 from uuid import UUID
@@ -26,7 +27,7 @@ from contracts.images import Blob
 from infrastructure.failpoints import failpoint
 from services.worker.pace import Pace
 from services.worker.ports import Clock, Copies, Moves, Placements, Walks
-from services.worker.stored import Owners, Stored, digest, objects_of, with_objects
+from services.worker.stored import Owners, Stored, objects_of, with_objects
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ PAGE = 200
 
 WIDTH = 8
 """Blobs in hand at once, each with its original and its few derivatives in memory."""
+
+HANDFUL, HANDFUL_BYTES = 32, 64_000_000
+"""Blobs, and bytes to be written for them, whose copies to come are written down at once."""
 
 INTENT = timedelta(hours=1)
 """How long copies stay that nobody came to name. A blob is moved within half of that or not at all."""
@@ -57,6 +61,18 @@ class Survey(msgspec.Struct, frozen=True):
     objects: int
     bytes: int
     routes: dict[tuple[str, str], tuple[int, int]]
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """A blob and those of its objects that lie elsewhere than they should."""
+
+    blob: Blob
+    moves: list[Relocation]
+
+    @property
+    def bytes(self) -> int:
+        """How many have to be written."""
+        return sum(move.stored.size * len(move.add) for move in self.moves)
 
 
 class Rebalanced(msgspec.Struct):
@@ -126,52 +142,104 @@ async def rebalance(
     after = await walks.position(WALK, version) if resume else UUID(int=0)
     while page := await placements.page(after, PAGE):
         after = page[-1].id
-        gate = asyncio.Semaphore(WIDTH)
-
-        async def move(blob: Blob, found: list[Relocation], gate: asyncio.Semaphore = gate) -> None:
-            async with gate:
-                await _settle(blob, found, hands, done, progress)
-
-        async with asyncio.TaskGroup() as group:
-            for blob in page:
-                if found := relocations(blob, owners):
-                    group.create_task(move(blob, found))
+        errands = [Errand(blob, found) for blob in page if (found := relocations(blob, owners))]
+        await _run(errands, hands, done, progress)
         await walks.save(WALK, after, version=version)
     await walks.save(WALK, UUID(int=0), version=version)
     return done
 
 
-async def _settle(blob: Blob, found: list[Relocation], hands: Hands, done: Rebalanced, progress: Progress) -> None:
-    """Moves what of a blob can be moved, and counts."""
-    possible = [move for move in found if hands.copies.reachable.issuperset(move.add)]
-    done.left += len(found) - len(possible)
+async def _run(errands: list[Errand], hands: Hands, done: Rebalanced, progress: Progress) -> None:
+    """Runs all, so many at once; those of the next handful are written down while the last are on their way."""
+    gate = asyncio.Semaphore(WIDTH)
+
+    async def one(errand: Errand, until: float) -> None:
+        try:
+            await _settle(errand, until, hands, done, progress)
+        finally:
+            gate.release()
+
+    async with asyncio.TaskGroup() as group:
+        for handful in handfuls(errands):
+            possible = _possible(handful, hands, done)
+            until = asyncio.get_running_loop().time() + INTENT.total_seconds() / 2
+            if not await _write_down(possible, hands, done):
+                continue
+            for errand in possible:
+                await gate.acquire()
+                group.create_task(one(errand, until))
+
+
+def handfuls(errands: Iterable[Errand]) -> Iterator[list[Errand]]:
+    """In their order, as many together as `HANDFUL` and `HANDFUL_BYTES` allow, but at least one."""
+    handful: list[Errand] = []
+    for errand in errands:
+        size = errand.bytes + sum(other.bytes for other in handful)
+        if handful and (len(handful) == HANDFUL or size > HANDFUL_BYTES):
+            yield handful
+            handful = []
+        handful.append(errand)
+    if handful:
+        yield handful
+
+
+def _possible(errands: list[Errand], hands: Hands, done: Rebalanced) -> list[Errand]:
+    """What of them no avoided shard prevents; counts the rest."""
+    reachable = hands.copies.reachable
+    found = [Errand(errand.blob, [m for m in errand.moves if reachable.issuperset(m.add)]) for errand in errands]
+    done.left += sum(len(errand.moves) for errand in errands) - sum(len(errand.moves) for errand in found)
+    return [errand for errand in found if errand.moves]
+
+
+async def _write_down(errands: list[Errand], hands: Hands, done: Rebalanced) -> bool:
+    """Whether the copies to come are written down; counts them as left if not."""
     try:
-        async with asyncio.timeout(INTENT.total_seconds() / 2):
-            moved = await relocate(blob, possible, hands=hands)
-    except (Unavailable, TimeoutError) as error:
-        logger.warning("blob %s stays where it is for now: %r", blob.id, error)
-        moved = False
-    if not moved:
-        done.left += len(possible)
-        return
-    size = sum(move.stored.size * len(move.add) for move in possible)
-    done.objects += len(possible)
-    done.bytes += size
-    progress(len(possible), size)
+        await _intend([move for errand in errands for move in errand.moves], hands=hands)
+    except Unavailable as error:
+        logger.warning("%d blobs stay where they are for now: %r", len(errands), error)
+        done.left += sum(len(errand.moves) for errand in errands)
+        return False
+    return True
+
+
+async def _settle(errand: Errand, until: float, hands: Hands, done: Rebalanced, progress: Progress) -> None:
+    """Moves what of a blob can still be moved, and counts. Gives up at `until`, by the loop's clock."""
+    for possible in _possible([errand], hands, done):
+        try:
+            async with asyncio.timeout_at(until):
+                moved = await _move(possible, hands)
+        except (Unavailable, TimeoutError) as error:
+            logger.warning("blob %s stays where it is for now: %r", errand.blob.id, error)
+            moved = False
+        if moved:
+            done.objects += len(possible.moves)
+            done.bytes += possible.bytes
+            progress(len(possible.moves), possible.bytes)
+        else:
+            done.left += len(possible.moves)
 
 
 async def relocate(blob: Blob, found: list[Relocation], *, hands: Hands) -> bool:
     """Copies, verifies and switches the row. False when somebody else has changed it. Raises `Unavailable`."""
-    if not found:
-        return True
-    new = [(move.stored.key, shard) for move in found for shard in move.add]
-    if new:
+    await _intend(found, hands=hands)
+    return await _move(Errand(blob, found), hands)
+
+
+async def _intend(found: list[Relocation], *, hands: Hands) -> None:
+    """Writes down the copies to come. Raises `Unavailable`."""
+    if new := [(move.stored.key, shard) for move in found for shard in move.add]:
         await hands.moves.intend(new, hands.clock() + INTENT)
-    changed = {stored.key: stored for stored in await asyncio.gather(*(_copy(move, hands) for move in found))}
-    old = [(move.stored.key, shard) for move in found for shard in move.drop]
+
+
+async def _move(errand: Errand, hands: Hands) -> bool:
+    """`relocate`, when the copies to come are written down."""
+    copied = await asyncio.gather(*(_copy(move, hands) for move in errand.moves))
+    changed = {stored.key: stored for stored in copied}
+    old = [(move.stored.key, shard) for move in errand.moves for shard in move.drop]
     await failpoint("rebalance.before_row")
     not_before = hands.clock() + hands.grace
-    return await hands.moves.record(blob, with_objects(blob, changed), discarded=old, not_before=not_before)
+    after = with_objects(errand.blob, changed)
+    return await hands.moves.record(errand.blob, after, discarded=old, not_before=not_before)
 
 
 async def _copy(move: Relocation, hands: Hands) -> Stored:
@@ -181,14 +249,14 @@ async def _copy(move: Relocation, hands: Hands) -> Stored:
         return stored
     await hands.pace.spend(stored.size * len(move.add))
     data = await read_good(move.stored, hands.copies)
-    stored = replace(stored, sha256=digest(data))
+    stored = stored.with_checksum(data)
     await asyncio.gather(*(_write(stored, shard, data, hands.copies) for shard in move.add))
     return stored
 
 
 async def _write(stored: Stored, shard: str, data: bytes, copies: Copies) -> None:
     await copies.write(stored.key, shard, data, stored.content_type)
-    if not stored.is_right(await copies.read(stored.key, shard)):
+    if not await stored.is_right_soon(await copies.read(stored.key, shard)):
         raise Unavailable(f"Shard {shard} does not give back what was put there.")
 
 
@@ -203,7 +271,7 @@ async def read_good(stored: Stored, copies: Copies) -> bytes:
         except Unavailable as error:
             silent = error
             continue
-        if stored.is_right(data):
+        if await stored.is_right_soon(data):
             return data
     raise silent or ObjectMissing
 

@@ -14,13 +14,16 @@ from infrastructure.telemetry import metrics
 from services.worker.examine import Condition, examine
 from services.worker.ports import Clock, Placements, Walks
 from services.worker.rebalance import Hands, Relocation, relocate
-from services.worker.stored import Owners, Stored, digest, objects_of, with_objects
+from services.worker.stored import Owners, Stored, objects_of, with_objects
 
 logger = logging.getLogger(__name__)
 
 PAGE = 50
 WIDTH = 4
 """Blobs read at once, and in hand at once with one object's copies in memory."""
+
+HANDFUL = 8
+"""Blobs found good that are stamped at once. Whoever is killed leaves so many to be read again."""
 
 BYTES_LOST = Failure("BYTES_LOST", "The bytes of this image are lost: no good copy of them is left.")
 
@@ -83,21 +86,37 @@ async def scrub_page(
     """Verifies those of some blobs that were not found good since a time."""
     fresh = await placements.verified([blob.id for blob in page], since)
     gate = asyncio.Semaphore(WIDTH)
+    good: list[UUID] = []
 
     async def one(blob: Blob) -> None:
         async with gate:
             before = (done.copies, done.bytes)
             try:
-                await verify(blob, done)
+                if await verify(blob, done):
+                    good.append(blob.id)
             except Unavailable as error:
                 logger.warning("blob %s can't be verified just now: %s", blob.id, error)
                 done.unknown += 1
             progress(done.copies - before[0], done.bytes - before[1])
+        if len(good) >= HANDFUL:
+            await _stamp(good, verify, done)
 
     async with asyncio.TaskGroup() as group:
         for blob in page:
             if blob.id not in fresh:
                 group.create_task(one(blob))
+    await _stamp(good, verify, done)
+
+
+async def _stamp(good: list[UUID], verify: "Verify", done: Scrubbed) -> None:
+    """Takes the ids from the list."""
+    taken = good.copy()
+    good.clear()
+    try:
+        await verify.stamp(taken)
+    except Unavailable as error:
+        logger.warning("%d blobs that were found good can't be stamped just now: %s", len(taken), error)
+        done.unknown += len(taken)
 
 
 class Changed(Exception):
@@ -121,32 +140,50 @@ class Verify:
         blob = await self._placements.blob(blob_id)
         if blob is not None:
             done = Scrubbed()
-            await self(blob, done)
+            if await self(blob, done):
+                await self.stamp([blob_id])
             if done.unknown:
                 raise Unavailable("A shard with a copy does not answer.")
 
-    async def __call__(self, blob: Blob, done: Scrubbed) -> None:
-        """Adds to `done` what was found. Raises `Unavailable` when the primary is not there."""
+    async def __call__(self, blob: Blob, done: Scrubbed) -> bool:
+        """Adds to `done` what was found; whether all copies are good now, so that the blob is to be stamped.
+
+        Raises `Unavailable` when the primary is not there.
+        """
         found = Scrubbed()
+        is_good = False
         try:
-            await self._verify(blob, found)
+            is_good = await self._verify(blob, found)
         except Changed:
             found = Scrubbed(copies=found.copies, bytes=found.bytes)
         done.add(found)
+        return is_good
 
-    async def _verify(self, blob: Blob, done: Scrubbed) -> None:
+    async def stamp(self, blob_ids: list[UUID]) -> None:
+        """Notes that all copies of these are good; what was thought to be lost is there. Raises `Unavailable`."""
+        if not blob_ids:
+            return
+        for blob_id, code in (await self._moves.stamp(blob_ids)).items():
+            if code == BYTES_LOST.code:
+                await self._moves.record_found(blob_id, code)
+
+    async def _verify(self, blob: Blob, done: Scrubbed) -> bool:
         examined = [await self._examine(blob, stored, done) for stored in objects_of(blob)]
-        if not all(examined):
-            done.unknown += 1
-        elif all(state.condition is Condition.GOOD for state in filter(None, examined)):
-            await self._note_good(blob, [state.stored for state in filter(None, examined)])
-        lost = [state.stored for state in examined if state and state.condition is not Condition.GOOD]
+        known = [state for state in examined if state]
+        good = [state.stored for state in known if state.condition is Condition.GOOD]
+        lost = [state.stored for state in known if state.condition is not Condition.GOOD]
+        done.unknown += len(known) < len(examined)
         done.lost += len(lost)
+        if len(good) == len(examined):
+            await self._make_up(blob, good)
+            return True
         await self._note_lost(blob, lost)
+        return False
 
     async def _examine(self, blob: Blob, stored: Stored, done: Scrubbed) -> "Examined | None":
         """The state of an object once its copies are repaired; None where a silent shard leaves that open."""
-        found = {shard: await self._read(stored, shard, done) for shard in stored.placement}
+        read = await asyncio.gather(*(self._read(stored, shard, done) for shard in stored.placement))
+        found = dict(zip(stored.placement, read, strict=True))
         good = next((data for condition, data in found.values() if condition is Condition.GOOD), None)
         bad = [shard for shard, (condition, _) in found.items() if condition in {Condition.MISSING, Condition.WRONG}]
         if bad:
@@ -156,8 +193,7 @@ class Verify:
             return None if silent else Examined(stored, Condition.MISSING)
         repaired = [await self._repair(stored, shard, good, done) for shard in bad]
         known = all(condition is not Condition.SILENT for condition, _ in found.values())
-        recorded = msgspec.structs.replace(stored, sha256=digest(good))
-        return Examined(recorded, Condition.GOOD) if known and all(repaired) else None
+        return Examined(stored.with_checksum(good), Condition.GOOD) if known and all(repaired) else None
 
     async def _require_unchanged(self, blob: Blob) -> None:
         """Passes when the row still names these copies. Raises `Changed`, for then they went with it."""
@@ -190,7 +226,7 @@ class Verify:
             # Should the image be erased this moment, the copy goes again.
             await self._moves.intend([(stored.key, shard)], self._hands.clock() + self._hands.grace)
             await self._copies.write(stored.key, shard, data, stored.content_type)
-            is_good = stored.is_right(await self._copies.read(stored.key, shard))
+            is_good = await stored.is_right_soon(await self._copies.read(stored.key, shard))
         except Unavailable:
             return False
         if is_good:
@@ -199,16 +235,14 @@ class Verify:
             logger.warning("the copy of %s on shard %s is repaired", stored.key, shard)
         return is_good
 
-    async def _note_good(self, blob: Blob, objects: list[Stored]) -> None:
-        """Stamps the blob; makes up for copies that were never made and checksums that were never recorded."""
+    async def _make_up(self, blob: Blob, objects: list[Stored]) -> None:
+        """For copies that were never made and checksums that were never recorded."""
         few = [self._relocation(stored) for stored in objects]
         wanted = [move for move in few if move is not None and self._copies.reachable.issuperset(move.add)]
         if wanted:
             await relocate(blob, wanted, hands=self._hands)
         elif (named := with_objects(blob, {stored.key: stored for stored in objects})) != blob:
             await self._moves.record(blob, named, discarded=(), not_before=self._hands.clock())
-        if await self._moves.stamp(blob.id) == BYTES_LOST.code:
-            await self._moves.record_found(blob.id, BYTES_LOST.code)
 
     def _relocation(self, stored: Stored) -> Relocation | None:
         """Of an object that was stored with fewer copies than it should have."""
