@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from deploy.local import moved
 from deploy.local.layout import Layout
 from deploy.local.running import running
@@ -10,12 +12,19 @@ from deploy.local.servers import postgres, service
 from deploy.local.start import Report, begin
 
 
-@contextmanager
-def quiet(layout: Layout, *, report: Report) -> Iterator[Callable[[], None]]:
-    """Stops the read and write services and the workers, and starts them again at the end, whatever comes of the block.
+class Quiet(msgspec.Struct):
+    """`settle` makes a database that came from elsewhere this stack's own: migrations that it lacks are applied, and
+    the list of shards says where the buckets are here. With `starts` the services start at the end.
+    """
 
-    Gives what makes a database that came from elsewhere this stack's own: the migrations that it lacks are applied, and
-    the list of shards says where the buckets are here. Raises `Trouble` when no stack runs or a service doesn't start.
+    settle: Callable[[], None]
+    starts: bool = True
+
+
+@contextmanager
+def quiet(layout: Layout, *, report: Report) -> Iterator[Quiet]:
+    """Stops the read and write services and the workers, and starts them again at the end, whatever comes of the block,
+    unless what it gives says otherwise then. Raises `Trouble` when no stack runs or a service doesn't start.
     """
     with running(layout) as stack:
         plan = stack.draw()
@@ -27,8 +36,9 @@ def quiet(layout: Layout, *, report: Report) -> Iterator[Callable[[], None]]:
             postgres.migrate(plan.primary)
             moved.follow(plan.primary, plan.seaweedfs)
 
+        given = Quiet(settle)
         try:
-            yield settle
+            yield given
         finally:
-            for part in parts:
+            for part in parts if given.starts else ():
                 begin(part, layout=layout, supervisor=stack.supervisor, report=report)

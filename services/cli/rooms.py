@@ -20,7 +20,7 @@ import msgspec
 from contracts.errors import Refused, Unavailable
 from deploy.local import blueprint, facts
 from deploy.local.layout import Layout, here
-from deploy.local.quiet import quiet
+from deploy.local.quiet import Quiet, quiet
 from deploy.local.supervisor import Supervisor
 from deploy.local.trouble import Trouble
 from infrastructure import env
@@ -66,13 +66,13 @@ def _of_stack(layout: Layout) -> Environment | None:
     return services[0].environment
 
 
-def services_stopped() -> AbstractContextManager[Callable[[], None]]:
+def services_stopped() -> AbstractContextManager[Quiet]:
     """The stack of the working directory without its services, as long as the block runs: see `quiet`.
 
     Where no stack runs here it is for the operator to stop them, and what is given does nothing.
     """
     if _of_stack(here()) is None:
-        return nullcontext(lambda: None)
+        return nullcontext(Quiet(lambda: None))
     return quiet(here(), report=lambda name, _: errors.print(f"  {name} runs again", markup=False))
 
 

@@ -17,8 +17,13 @@ def add(group: Group) -> None:
 
     restore = group.add("restore", help="put a backup back into a new system, and tell which objects are missing")
     restore.add_argument("source", type=Path, metavar="DIR", help="the backup")
-    restore.add_argument(
+    only = restore.add_mutually_exclusive_group()
+    only.add_argument(
         "--check", action="store_true", help="change nothing: compare the backup, and the storage with its inventory"
+    )
+    only.add_argument("--mend", action="store_true", help="the rows are back: look for missing objects once more")
+    restore.add_argument(
+        "--start-anyway", action="store_true", help="start the services of a stack though objects were not found"
     )
     restore.add_argument("--json", action="store_true", help="for programs")
 

@@ -123,14 +123,24 @@ async def _save_object(backup: NewBackup, stored: Stored, copies: Copies, placem
             if condition is Condition.GOOD:
                 await asyncio.to_thread(backup.write_object, stored.key, data)
                 return True
-        blob = await placements.blob(UUID(stored.key.partition("/")[0]))
-        current = {now.key: now for now in objects_of(blob)}.get(stored.key) if blob else None
+        current = await placed_now(stored, placements)
         if current is None:
             return True
         if current.placement == stored.placement:
             logger.error("no good copy of %s was found", stored.key)
             return False
         stored = current
+
+
+async def placed_now(stored: Stored, placements: Placements) -> Stored | None:
+    """An object as its row has it now; None when there is no such row. Raises `Unavailable`."""
+    blob = await placements.blob(blob_id(stored))
+    return {now.key: now for now in objects_of(blob)}.get(stored.key) if blob else None
+
+
+def blob_id(stored: Stored) -> UUID:
+    """Whose object it is."""
+    return UUID(stored.key.partition("/")[0])
 
 
 def inventory(lines: Iterator[bytes]) -> Iterator[Stored]:

@@ -101,6 +101,10 @@ class Copies(Protocol):
 
     @property
     def reachable(self) -> set[str]: ...
+    @property
+    def known(self) -> set[str]:
+        """All shards, also those that don't answer."""
+        ...
 
     async def read(self, key: str, shard: str) -> bytes: ...
 
@@ -111,3 +115,7 @@ class Placements(Protocol):
     """Where the rows say now that copies are. Raises `Unavailable`."""
 
     async def blob(self, blob_id: UUID) -> Blob | None: ...
+
+
+Record = Callable[[Blob, Blob], Awaitable[bool]]
+"""Has a row, if it is still as the first blob, name the copies that the second one has. Raises `Unavailable`."""

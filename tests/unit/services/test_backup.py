@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from contracts.errors import ObjectMissing, Refused
-from contracts.images import Blob
+from contracts.images import Blob, Derivative
 from services.worker.backup.back_up import back_up
-from services.worker.backup.check import check
+from services.worker.backup.check import Rooms, check
 from services.worker.backup.manifest import MANIFEST, Table, decode, encode
 from services.worker.backup.restore import open_manifest, restore
 from services.worker.stored import digest
@@ -84,6 +84,7 @@ class Shards:
     """Copies by key and shard, and what the rows say now."""
 
     reachable = frozenset({"a", "b", "c"})
+    known = reachable | {"elsewhere"}
 
     def __init__(self, copies, now=()):
         self.copies = copies
@@ -100,6 +101,12 @@ class Shards:
 
     async def blob(self, blob_id):
         return self.now.get(blob_id)
+
+    async def record(self, before, after):
+        if self.now[before.id] != before:
+            return False
+        self.now[before.id] = after
+        return True
 
 
 def blob(number, data, *placement):
@@ -135,12 +142,61 @@ async def test_a_copy_on_a_silent_shard_is_not_called_missing():
     manifest = await save(directory, [one], shards)
     shards.copies.clear()
     told = []
-    done = await check(directory, manifest, copies=shards, mend=True, told=told.append)
+    done = await look(directory, manifest, shards, told=told.append)
     assert {(finding.shard, finding.condition.value, finding.put_back) for finding in told} == {
         ("a", "missing", True),
         ("elsewhere", "silent", False),
     }
     assert (done.is_good, done.lost, shards.copies) == (False, 0, {(one.key, "a"): b"1"})
+
+
+async def test_what_was_moved_since_is_put_back_from_where_it_is():
+    """Both copies are on other shards than at the moment of the backup: nothing is lost, and those are named again."""
+    one = blob(1, b"1", "a", "b")
+    directory, shards = Directory(), Shards({(one.key, "c"): b"1"}, [one])
+    manifest = await save(directory, [one], Shards({(one.key, "a"): b"1"}, [one]))
+    directory.objects.clear()
+    told = []
+    done = await look(directory, manifest, shards, mend=False, told=told.append)
+    assert (done.unnamed, done.lost, done.is_safe, told[0].elsewhere) == (1, 0, False, "c")
+    done = await look(directory, manifest, shards)
+    assert (done.put_back, done.lost, done.is_good, done.is_safe) == (2, 0, True, True)
+    assert set(shards.copies) == {(one.key, shard) for shard in "abc"}
+
+
+async def test_rows_name_good_copies_where_the_old_places_are_gone():
+    """Each object of a row, at the same time; what can't be written to its place is where it is."""
+    one = blob(1, b"1", "gone", "elsewhere")
+    made = Derivative("small", "image/webp", f"{one.id}/small", 1, 1, 1, ("gone",), sha256=digest(b"2"))
+    one = msgspec.structs.replace(one, derivatives=(made,))
+    directory, shards = Directory(), Shards({(one.key, "b"): b"1", (one.key, "c"): b"1", (made.key, "c"): b"2"}, [one])
+    manifest = await save(directory, [one], shards)
+    directory.objects.clear()
+    done = await look(directory, manifest, shards)
+    assert (done.silent, done.renamed, done.is_good, done.is_safe) == (3, 3, True, True)
+    now = shards.now[one.id]
+    assert (now.placement, now.derivatives[0].placement) == (("b", "c"), ("c",))
+    # Where the rows say so nothing is missing.
+    assert (await look(directory, manifest, shards, mend=False)).is_good
+
+
+async def test_what_a_silent_shard_may_have_is_not_lost_and_not_safe():
+    """It is not known; nor does a row that is gone get copies named."""
+    one, gone = blob(1, b"1", "a"), blob(2, b"2", "gone")
+    directory, shards = Directory(), Shards({(gone.key, "a"): b"2"}, [one])
+    manifest = await save(directory, [one, gone], shards)
+    directory.objects.clear()
+    done = await look(directory, manifest, shards)
+    assert (done.unsure, done.unnamed, done.lost, done.is_safe) == (1, 1, 0, False)
+    shards.known = shards.reachable
+    done = await look(directory, manifest, shards)
+    assert (done.unsure, done.unnamed, done.lost, done.is_safe) == (0, 1, 1, False)
+
+
+async def look(directory, manifest, shards, *, mend=True, told=lambda _: None):
+    """A check of all that the backup names."""
+    rooms = Rooms(shards, shards, shards.record)
+    return await check(directory, manifest, rooms=rooms, mend=mend, told=told)
 
 
 async def test_a_backup_of_a_newer_release_is_refused():
