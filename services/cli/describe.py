@@ -9,7 +9,7 @@ Node = dict[str, Any]
 """A part of the document."""
 
 IMAGES = "/api/v1/images"
-UPLOAD = f"{IMAGES}/upload"
+IMAGE, UPLOAD = f"{IMAGES}/{{image_id}}", f"{IMAGES}/upload"
 REGISTER, LOGIN = "/api/v1/auth/register", "/api/v1/auth/login"
 READS = {"get", "head"}
 
@@ -18,7 +18,9 @@ TEXT: Node = {"type": "string"}
 NUMBER: Node = {"type": "integer", "minimum": 0}
 
 HEADERS: dict[str, tuple[str, Node]] = {
+    "Accept-Ranges": ("`bytes`: parts can be asked for.", TEXT),
     "Cache-Control": ("Who may keep the answer, and for how long.", TEXT),
+    "Cache-Tag": ("As `Surrogate-Key`.", TEXT),
     "Content-Disposition": ("What a download is called (RFC 6266), and whether it is one.", TEXT),
     "Content-Range": ("Which bytes of how many these are.", TEXT),
     "ETag": ("What the answer is the state of, for conditional requests.", TEXT),
@@ -28,6 +30,8 @@ HEADERS: dict[str, tuple[str, Node]] = {
     "RateLimit-Remaining": ("How much of it is left.", NUMBER),
     "RateLimit-Reset": ("Seconds after which all of it may be asked again.", NUMBER),
     "Retry-After": ("Seconds after which to try again.", NUMBER),
+    "Set-Cookie": ("The consistency token again, for browsers: `chitram_consistency`.", TEXT),
+    "Surrogate-Key": ("What a shared cache keeps the bytes under: the image's id. Not with private images.", TEXT),
     "Vary": ("`accept` where that decides the format.", TEXT),
     "WWW-Authenticate": ("`Bearer`.", TEXT),
     "X-Chitram-Placeholder": ("`1`: the thumbnail is still being made, and this stands in for it.", TEXT),
@@ -35,6 +39,7 @@ HEADERS: dict[str, tuple[str, Node]] = {
     "X-Request-ID": ("Names the request in the logs: the one that was sent, if it was sane.", TEXT),
 }
 OF_A_PICTURE = {"Content-Disposition", "ETag", "Last-Modified", "Vary", "X-Chitram-Placeholder"}
+OF_A_PICTURE |= {"Accept-Ranges", "Cache-Tag", "Surrogate-Key"}
 OF_PROBLEMS = {
     401: {"WWW-Authenticate"},
     429: {"Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"},
@@ -119,8 +124,8 @@ def _headers(path: str, method: str, status: int, *, shows_bytes: bool) -> Node:
     if method in READS:
         names.add("Cache-Control")
     elif not path.endswith("/links") or method == "delete":  # a new link changes nothing that can be read
-        names.add(TOKEN)
-    if "{image_id}" in path and path.count("/") == IMAGES.count("/") + 1 and status == 200:
+        names |= {TOKEN, "Set-Cookie"}
+    if status == 200 and path in {IMAGE, f"{IMAGE}/restore"}:
         names.add("ETag")
     if status == 201 and path == UPLOAD:
         names |= {"ETag", "Location"}

@@ -100,6 +100,18 @@ def test_changes_give_consistency_tokens_and_reads_take_them(document):
         ("/api/v1/images/{image_id}", "patch", "200"),
         ("/api/v1/images/{image_id}", "delete", "204"),
     ):
-        assert "X-Consistency-Token" in paths[path][method]["responses"][status]["headers"]
+        assert {"X-Consistency-Token", "Set-Cookie"} <= paths[path][method]["responses"][status]["headers"].keys()
     for path in ("/api/v1/images", "/api/v1/images/{image_id}", "/api/v1/images/{image_id}/file"):
         assert "X-Consistency-Token" in [parameter["name"] for parameter in paths[path]["get"]["parameters"]]
+
+
+def test_states_of_an_image_have_a_tag_and_its_bytes_what_caches_go_by(document):
+    """Also that which it has when it comes back from the trash; other answers about it have none."""
+    image, bytes_of_it = "/api/v1/images/{image_id}", {"Accept-Ranges", "Cache-Tag", "ETag", "Surrogate-Key"}
+
+    def headers(path, method, status):
+        return document["paths"][path][method]["responses"][status]["headers"].keys()
+
+    assert all("ETag" in headers(*of, "200") for of in ((image, "get"), (image, "patch"), (f"{image}/restore", "post")))
+    assert "ETag" not in headers(image, "delete", "204")
+    assert bytes_of_it <= headers(f"{image}/file", "get", "200") & headers(f"{image}/thumbnail", "get", "206")
