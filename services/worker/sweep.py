@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 
@@ -82,12 +83,21 @@ class Sweeper(msgspec.Struct, frozen=True, kw_only=True):
             await asyncio.sleep(self.every / 10)
             try:
                 if await self.walks.claim(WALK, timedelta(seconds=self.every)) is not None:
-                    for shard in sorted(self.copies.reachable):
-                        await self._sweep(shard)
+                    await self.sweep_all()
             except Unavailable as error:
                 logger.warning("nothing can be swept just now: %s", error)
             except Exception:  # one object must not end the sweeping
                 logger.exception("the sweep did not come to its end")
+
+    async def sweep_all(self) -> None:
+        """Sweeps one shard after another, but none while the rows name no object at all: such a system may be one whose
+        rows are still to be restored. Raises `Unavailable`.
+        """
+        if not await self.placements.page(UUID(int=0), 1):
+            logger.info("nothing is swept: the database has no image yet")
+            return
+        for shard in sorted(self.copies.reachable):
+            await self._sweep(shard)
 
     async def _sweep(self, shard: str) -> None:
         await sweep(shard, self.grace, dry_run=False, copies=self.copies, placements=self.placements, clock=self.clock)
