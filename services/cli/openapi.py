@@ -15,9 +15,11 @@ from services.shared.problems import Problem
 from services.write.gate import Gate
 from services.write.http.accounts import AccountCases
 from services.write.http.app import routes as write_routes
+from services.write.http.images import ImageCases
 from services.write.http.keys import KeyCases
 from services.write.http.links import LinkCases
 from services.write.http.sessions import SessionCases
+from services.write.http.uploads import UploadCases
 
 TARGET = Path("contracts/openapi.json")
 
@@ -77,14 +79,8 @@ def _read_routes() -> list[HTTPRouteHandler]:
 def _write_routes() -> list[HTTPRouteHandler]:
     return write_routes(
         identify=_unbound,
-        admit=_unbound,
-        gate=Gate(uploads=0, size=0),
-        upload=_unbound,
-        change=_unbound,
-        delete=_unbound,
-        restore=_unbound,
-        max_file_size=0,
-        clock=_unbound,
+        uploads=UploadCases(_unbound, _unbound, Gate(uploads=0, size=0), max_file_size=0),
+        images=ImageCases(_unbound, _unbound, _unbound, _unbound),
         accounts=AccountCases(*(_unbound for _ in AccountCases.__struct_fields__)),
         sessions=SessionCases(*(_unbound for _ in SessionCases.__struct_fields__)),
         keys=KeyCases(*(_unbound for _ in KeyCases.__struct_fields__)),

@@ -1,5 +1,6 @@
 """Storing a picture's bytes, however it came: everything between a draft and its row."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +21,10 @@ class Kept(msgspec.Struct, frozen=True):
     blob: Blob
     scope: str | None
     same: Blob | None
+
+
+Keep = Callable[[Draft, Principal], Awaitable[Kept]]
+"""`keep` with its collaborators bound."""
 
 
 async def keep(

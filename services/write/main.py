@@ -37,6 +37,7 @@ from infrastructure.redis.config import RedisConfig
 from infrastructure.redis.limiter import Limiter
 from infrastructure.scanner.config import OnError, ScannerConfig
 from infrastructure.scanner.open import open_scanner
+from infrastructure.scanner.scanner import Scanner
 from infrastructure.storage.config import StorageConfig, first_map
 from infrastructure.storage.open import Storage, open_storage
 from services.shared.apps import observed_app
@@ -50,7 +51,7 @@ from services.shared.rates import RateConfig
 from services.shared.running import background, run
 from services.shared.secret_keys import SecretsConfig, SigningKeys
 from services.shared.shards import SHARD_EVENTS, ShardFollower, first_shards, following
-from services.shared.throttle import throttled, throttles
+from services.shared.throttle import Throttles, throttled, throttles
 from services.shared.tokens import new_token
 from services.shared.usage import UsageLog
 from services.write.admit import admit
@@ -62,9 +63,12 @@ from services.write.delete import delete
 from services.write.gate import Gate
 from services.write.http.accounts import AccountCases
 from services.write.http.app import routes
+from services.write.http.images import ImageCases
 from services.write.http.keys import KeyCases
 from services.write.http.links import LinkCases
 from services.write.http.sessions import SessionCases
+from services.write.http.uploads import UploadCases
+from services.write.keep import Keep, keep
 from services.write.leave import leave
 from services.write.log_in import LoginLimits, log_in
 from services.write.log_out import log_out
@@ -100,8 +104,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         redis = env.read(RedisConfig)
         limiter = Limiter(await rooms.enter_async_context(open_client(redis)), redis.prefix)
         rates = throttles(env.read(RateConfig), limiter=limiter, clock=time.monotonic)
-        gate = env.read(GateConfig)
-        scanner = await rooms.enter_async_context(open_scanner(scanning := env.read(ScannerConfig)))
+        scanner = await rooms.enter_async_context(open_scanner(env.read(ScannerConfig)))
         passwords = rooms.enter_context(open_hasher(env.read(PasswordConfig)))
         ledger = Ledger(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
         credentials = Credentials(primary, clock=utc_now, new_id=uuid_utils.compat.uuid7)
@@ -112,46 +115,20 @@ async def open_app() -> AsyncIterator[ASGIApp]:
             passwords,
             SharedAttempts(limiter, meanwhile=LocalAttempts(clock=time.monotonic)),
         )
+        keeping = _keeping(rates, scanner, shards, storage, ledger)
         usage = UsageLog()
         await rooms.enter_async_context(background(usage.keep_telling(credentials.touch)))
         yield observed_app(
             routes(
                 identify=throttled(located(identifier(credentials.select, usage=usage, clock=utc_now)), rates.changes),
-                admit=partial(admit, anonymous=people.anonymous_uploads, uploads=rates.uploads),
-                gate=Gate(uploads=gate.uploads, size=gate.size),
-                upload=partial(
-                    upload,
-                    dedupe=config.dedupe,
-                    take_in=partial(take_in, limits=env.read(ImagingLimits)),
-                    charge=rates.megapixels,
-                    scan=partial(scan, scanner=scanner, accept_unscanned=scanning.on_error is OnError.ACCEPT),
-                    ready=shards.refresh,
-                    objects=storage.objects,
-                    ledger=ledger,
-                    clock=utc_now,
-                    new_id=uuid_utils.compat.uuid7,
-                    new_token=new_delete_token,
-                    anonymous_expiry=people.anonymous_expiry,
-                ),
-                change=partial(change, ledger=ledger, settle=settling, clock=utc_now),
-                delete=partial(
-                    delete, trash=timedelta(seconds=config.trash), ledger=ledger, settle=settling, clock=utc_now
-                ),
-                restore=partial(restore, ledger=ledger, clock=utc_now),
-                max_file_size=config.max_file_size,
-                clock=utc_now,
+                uploads=_upload_cases(config, people, rates, keeping, ledger),
+                images=_image_cases(config, ledger, settling),
                 accounts=_account_cases(people, account_rooms, departures, settling),
                 sessions=_session_cases(people, account_rooms, settling),
                 keys=_key_cases(credentials, settling),
                 links=_link_cases(ledger, settling),
-                dependencies=(
-                    Dependency("postgres primary", primary.ping),
-                    Dependency("nats", holds(lambda: nats.is_connected), essential=False),
-                    Dependency("storage", holds(lambda: storage.objects.is_writable)),
-                    *([Dependency("scanner", scanner.ping, essential=False)] if scanner else ()),
-                ),
+                dependencies=_dependencies(primary, nats, storage, scanner),
                 storage=storage,
-                origin=env.read(PublicConfig).origin,
             )
         )
 
@@ -178,6 +155,55 @@ async def _settling(nats: Connection) -> AsyncIterator[Settle]:
             yield partial(
                 settle_and_purge, settle=settling, purge=cdn.purge, window=caches.window, patience=caches.timeout
             )
+
+
+def _keeping(
+    rates: Throttles, scanner: Scanner | None, shards: ShardFollower, storage: Storage, ledger: Ledger
+) -> Keep:
+    accept_unscanned = env.read(ScannerConfig).on_error is OnError.ACCEPT
+    return partial(
+        keep,
+        dedupe=env.read(WriteConfig).dedupe,
+        take_in=partial(take_in, limits=env.read(ImagingLimits)),
+        charge=rates.megapixels,
+        scan=partial(scan, scanner=scanner, accept_unscanned=accept_unscanned),
+        ready=shards.refresh,
+        objects=storage.objects,
+        ledger=ledger,
+        new_id=uuid_utils.compat.uuid7,
+    )
+
+
+def _upload_cases(
+    config: WriteConfig, people: AccountsConfig, rates: Throttles, keeping: Keep, ledger: Ledger
+) -> UploadCases:
+    gate = env.read(GateConfig)
+    return UploadCases(
+        admit=partial(admit, anonymous=people.anonymous_uploads, uploads=rates.uploads),
+        upload=partial(
+            upload,
+            keep=keeping,
+            ledger=ledger,
+            clock=utc_now,
+            new_id=uuid_utils.compat.uuid7,
+            new_token=new_delete_token,
+            anonymous_expiry=people.anonymous_expiry,
+        ),
+        gate=Gate(uploads=gate.uploads, size=gate.size),
+        max_file_size=config.max_file_size,
+        origin=env.read(PublicConfig).origin,
+    )
+
+
+def _image_cases(config: WriteConfig, ledger: Ledger, settling: Settle) -> ImageCases:
+    trash = timedelta(seconds=config.trash)
+    return ImageCases(
+        change=partial(change, ledger=ledger, settle=settling, clock=utc_now),
+        delete=partial(delete, trash=trash, ledger=ledger, settle=settling, clock=utc_now),
+        restore=partial(restore, ledger=ledger, clock=utc_now),
+        clock=utc_now,
+        origin=env.read(PublicConfig).origin,
+    )
 
 
 class _AccountRooms(Struct, frozen=True):
@@ -261,6 +287,18 @@ def _link_cases(ledger: Ledger, settling: Settle) -> LinkCases:
     return LinkCases(
         make_link=partial(make_link, ledger=ledger, sign=links.make, clock=utc_now),
         revoke_links=partial(revoke_links, ledger=ledger, settle=settling, clock=utc_now),
+    )
+
+
+def _dependencies(
+    primary: Primary, nats: Connection, storage: Storage, scanner: Scanner | None
+) -> tuple[Dependency, ...]:
+    """What health looks at."""
+    return (
+        Dependency("postgres primary", primary.ping),
+        Dependency("nats", holds(lambda: nats.is_connected), essential=False),
+        Dependency("storage", holds(lambda: storage.objects.is_writable)),
+        *([Dependency("scanner", scanner.ping, essential=False)] if scanner else ()),
     )
 
 

@@ -10,12 +10,11 @@ from contracts.principals import Principal
 from infrastructure.failpoints import failpoint
 from infrastructure.telemetry import metrics
 from services.shared.tokens import token_hash
-from services.write.dedupe import Dedupe
 from services.write.draft import Draft
 from services.write.idempotency import Keyed, Once, delete_token, require_same
-from services.write.keep import keep, new_image
+from services.write.keep import Keep, new_image
 from services.write.ownership import require_right_to_hide
-from services.write.ports import Charge, Clock, Earlier, Ledger, NewId, NewToken, Objects, Ready, Scan, TakeIn
+from services.write.ports import Clock, Earlier, Ledger, NewId, NewToken
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -34,12 +33,7 @@ async def upload(
     principal: Principal,
     keyed: Keyed | None = None,
     *,
-    dedupe: Dedupe,
-    take_in: TakeIn,
-    charge: Charge,
-    scan: Scan,
-    ready: Ready,
-    objects: Objects,
+    keep: Keep,
     ledger: Ledger,
     clock: Clock,
     new_id: NewId,
@@ -59,18 +53,7 @@ async def upload(
     require_right_to_hide(draft.visibility, principal.user_id)
     if keyed and (earlier := await ledger.select_earlier(keyed.key)):
         return _again(keyed, earlier)
-    kept = await keep(
-        draft,
-        principal,
-        dedupe=dedupe,
-        take_in=take_in,
-        charge=charge,
-        scan=scan,
-        ready=ready,
-        objects=objects,
-        ledger=ledger,
-        new_id=new_id,
-    )
+    kept = await keep(draft, principal)
     now = clock()
     end = _end(draft, principal, anonymous_expiry, now)
     image = new_image(draft, kept, principal, image_id=new_id(), now=now, end=end)

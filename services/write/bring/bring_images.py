@@ -12,10 +12,10 @@ from contracts.principals import ANONYMOUS, SYSTEM, Principal
 from services.shared.side_by_side import side_by_side
 from services.write import words
 from services.write.bring.bring_users import as_id
-from services.write.bring.ports import Files, Keep, Known, OldImage, Original, Spend
+from services.write.bring.ports import Files, Known, OldImage, Original, Spend
 from services.write.bring.report import Outcome, Problem, Step, Tally, Told
 from services.write.draft import Draft
-from services.write.keep import Kept, new_image
+from services.write.keep import Keep, Kept, new_image
 from services.write.ports import Ledger
 
 PAGE = 200

@@ -7,8 +7,6 @@ from uuid import UUID
 
 from contracts.accounts import Quota, User
 from contracts.principals import Principal
-from services.write.draft import Draft
-from services.write.keep import Kept
 
 
 class OldUser(Protocol):
@@ -84,9 +82,6 @@ class Accounts(Protocol):
         """Raises `EmailExists`."""
         ...
 
-
-Keep = Callable[[Draft, Principal], Awaitable[Kept]]
-"""Stores a draft's bytes. Raises an `InvalidRequest` for what can't be taken."""
 
 Spend = Callable[[int], Awaitable[None]]
 """Returns when so many bytes may be moved."""

@@ -35,7 +35,10 @@ class AccountCases(msgspec.Struct, frozen=True):
 
 def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases."""
+    return [_register_route(cases), _password_route(identify, cases), _leave_route(identify, cases)]
 
+
+def _register_route(cases: AccountCases) -> HTTPRouteHandler:
     @post(
         "/api/v1/auth/register",
         operation_class=RegisterOperation,
@@ -50,6 +53,10 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
             user, lsn = await cases.register(asked.email, asked.password, principal)
         return json_answer(201, user_view(user), [NO_STORE, *token_headers(user.id, 1, lsn)])
 
+    return post_register
+
+
+def _password_route(identify: Identify, cases: AccountCases) -> HTTPRouteHandler:
     @post(
         "/api/v1/auth/password",
         status_code=204,
@@ -66,6 +73,10 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
             lsn = await cases.change_password(asked.current_password, asked.new_password, principal)
         return no_content(token_headers(user_id, 1, lsn))
 
+    return post_password
+
+
+def _leave_route(identify: Identify, cases: AccountCases) -> HTTPRouteHandler:
     @delete(
         "/api/v1/auth/me",
         status_code=200,
@@ -83,4 +94,4 @@ def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHan
             receipt, lsn = await cases.leave(asked.password, principal)
         return json_answer(200, receipt, [NO_STORE, *token_headers(user_id, 2, lsn)])
 
-    return [delete_me, post_register, post_password]
+    return delete_me

@@ -32,7 +32,10 @@ class KeyCases(msgspec.Struct, frozen=True):
 
 def key_routes(identify: Identify, cases: KeyCases) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases."""
+    return [_make_route(identify, cases), _revoke_route(identify, cases)]
 
+
+def _make_route(identify: Identify, cases: KeyCases) -> HTTPRouteHandler:
     @post(
         "/api/v1/api-keys",
         operation_class=KeyOperation,
@@ -49,6 +52,10 @@ def key_routes(identify: Identify, cases: KeyCases) -> list[HTTPRouteHandler]:
             made = await cases.make_key(wish.name, wish.scopes, wish.expires_at, principal)
         return json_answer(201, new_key_view(made.key, made.secret), [NO_STORE, *token_headers(user_id, 1, made.lsn)])
 
+    return post_key
+
+
+def _revoke_route(identify: Identify, cases: KeyCases) -> HTTPRouteHandler:
     @delete("/api/v1/api-keys/{key_id:str}", security=BEARER, summary="Revoke an API key", tags=["accounts"])
     async def delete_key(request: Request[Any, Any, Any], key_id: FromPath[str]) -> Response[None]:
         principal = await identify(request)
@@ -61,4 +68,4 @@ def key_routes(identify: Identify, cases: KeyCases) -> list[HTTPRouteHandler]:
             lsn = await cases.revoke_key(known, principal)
         return no_content(token_headers(user_id, 1, lsn))
 
-    return [post_key, delete_key]
+    return delete_key

@@ -14,11 +14,10 @@ from litestar.params import FromPath
 from contracts.errors import InvalidField
 from contracts.variants import VARIANTS
 from services.shared.answers import NO_STORE, Answer, json_answer, no_content
-from services.shared.consistency import token_headers
 from services.shared.links import LONGEST
 from services.shared.principals import ANYONE, Identify
 from services.write.http.budget import budget
-from services.write.http.images import DeleteToken, known_image
+from services.write.http.images import DeleteToken, image_token, known_image
 from services.write.http.json_bodies import json_operation, read_json
 from services.write.make_link import MadeLink
 from services.write.ports import Committed
@@ -59,7 +58,10 @@ class LinkCases(msgspec.Struct, frozen=True):
 
 def link_routes(identify: Identify, cases: LinkCases) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases."""
+    return [_make_route(identify, cases), _revoke_route(identify, cases)]
 
+
+def _make_route(identify: Identify, cases: LinkCases) -> HTTPRouteHandler:
     @post(
         "/api/v1/images/{image_id:str}/links",
         operation_class=LinkOperation,
@@ -75,6 +77,10 @@ def link_routes(identify: Identify, cases: LinkCases) -> list[HTTPRouteHandler]:
             made = await cases.make_link(known_image(image_id), part, life, principal, token=token)
         return json_answer(201, LinkView(made.url, made.expires_at), [NO_STORE])
 
+    return post_link
+
+
+def _revoke_route(identify: Identify, cases: LinkCases) -> HTTPRouteHandler:
     @delete(
         "/api/v1/images/{image_id:str}/links",
         security=ANYONE,
@@ -87,9 +93,9 @@ def link_routes(identify: Identify, cases: LinkCases) -> list[HTTPRouteHandler]:
         principal = await identify(request)
         async with budget():
             changed = await cases.revoke_links(known_image(image_id), principal, token=token)
-        return no_content(token_headers(changed.image.id, changed.image.version, changed.lsn))
+        return no_content(image_token(changed))
 
-    return [post_link, delete_links]
+    return delete_links
 
 
 def _wanted(asked: LinkBody) -> tuple[str, timedelta]:

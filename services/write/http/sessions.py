@@ -28,7 +28,10 @@ class SessionCases(msgspec.Struct, frozen=True):
 
 def session_routes(identify: Identify, cases: SessionCases) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases."""
+    return [_login_route(cases), _logout_route(identify, cases)]
 
+
+def _login_route(cases: SessionCases) -> HTTPRouteHandler:
     @post(
         "/api/v1/auth/login",
         status_code=200,
@@ -45,6 +48,10 @@ def session_routes(identify: Identify, cases: SessionCases) -> list[HTTPRouteHan
         session = SessionView(user_view(found.user), found.token, "bearer", found.expires_at)
         return json_answer(200, session, [NO_STORE, *token_headers(found.user.id, 1, found.lsn)])
 
+    return post_login
+
+
+def _logout_route(identify: Identify, cases: SessionCases) -> HTTPRouteHandler:
     @post(
         "/api/v1/auth/logout",
         status_code=204,
@@ -59,4 +66,4 @@ def session_routes(identify: Identify, cases: SessionCases) -> list[HTTPRouteHan
             lsn = await cases.log_out(principal)
         return no_content(token_headers(user_id, 1, lsn))
 
-    return [post_login, post_logout]
+    return post_logout

@@ -12,7 +12,7 @@ from contracts.principals import CredentialKind, Principal, Scope
 from services.shared.apps import litestar_app
 from services.shared.clock import utc_now
 from services.write.gate import Gate
-from services.write.http import accounts, images, keys, links, sessions
+from services.write.http import accounts, images, keys, links, sessions, uploads
 from services.write.http.app import routes
 from services.write.http.budget import budget
 from tests.pictures import jpeg
@@ -54,19 +54,13 @@ async def let_in(_):
 @pytest.fixture
 def app(monkeypatch):
     """The write service's routes over use cases that hang, with hardly any time for a change."""
-    for module in (accounts, images, keys, links, sessions):
+    for module in (accounts, images, keys, links, sessions, uploads):
         monkeypatch.setattr(module, "budget", partial(budget, 0.01))
     return litestar_app(
         routes(
             identify=session,
-            admit=let_in,
-            gate=Gate(uploads=1, size=1 << 30),
-            upload=hang,
-            change=hang,
-            delete=hang,
-            restore=hang,
-            max_file_size=1 << 20,
-            clock=utc_now,
+            uploads=uploads.UploadCases(let_in, hang, Gate(uploads=1, size=1 << 30), max_file_size=1 << 20),
+            images=images.ImageCases(hang, hang, hang, utc_now),
             accounts=accounts.AccountCases(hang, hang, hang),
             sessions=sessions.SessionCases(hang, hang),
             keys=keys.KeyCases(hang, hang, utc_now),

@@ -17,11 +17,12 @@ from contracts.errors import IdempotencyKeyReused, InvalidRequest, OutcomeUnknow
 from contracts.images import Image
 from contracts.principals import ANONYMOUS, Principal
 from services.shared.tokens import token_hash
-from services.write.dedupe import Dedupe
 from services.write.draft import Draft
 from services.write.http.bodies import read_idempotency_key
 from services.write.idempotency import delete_token, keyed
+from services.write.keep import Kept
 from services.write.upload import Uploaded, upload
+from tests.unit import samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CALLERS = (ANONYMOUS, Principal(UUID(int=1)), Principal(UUID(int=2)))
@@ -34,12 +35,6 @@ def draft(sha256: str, tags: tuple[str, ...] = ()) -> Draft:
 
 
 class Intake(msgspec.Struct):
-    sha256: str
-    size: int = 1000
-    content_type: str = "image/jpeg"
-    width: int = 40
-    height: int = 30
-    frames: int = 1
     metadata_stripped: bool = False
     camera: dict = {}
     place: dict = {}
@@ -68,20 +63,8 @@ class World:
         self.loses_the_answer = False
         self._serial = count()
 
-    async def take_in(self, _file, sha256, *, keep_metadata):
-        return Intake(sha256)
-
-    async def ready(self, *_):
-        """Everything is there, and clean."""
-
-    async def charge(self, *_):
-        """Nobody asks for too much."""
-
-    async def put(self, *_):
-        return ("one", "two")
-
-    async def select_same(self, *_):
-        return None
+    async def keep(self, *_):
+        return Kept(Intake(), samples.blob(), scope=None, same=None)
 
     async def select_earlier(self, key):
         return self.rows.get(key)
@@ -104,12 +87,7 @@ class World:
             sent,
             caller,
             keyed(secret, caller, sent),
-            dedupe=Dedupe.OFF,
-            take_in=self.take_in,
-            charge=self.charge,
-            scan=self.ready,
-            ready=self.ready,
-            objects=self,
+            keep=self.keep,
             ledger=self,
             clock=lambda: NOW,
             new_id=uuid4,
