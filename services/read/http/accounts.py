@@ -27,15 +27,15 @@ class AccountCases(msgspec.Struct, frozen=True):
 def account_routes(identify: Identify, cases: AccountCases) -> list[HTTPRouteHandler]:
     """The routes, bound to their use cases."""
     return [
-        _shown("/api/v1/auth/me", UserView, identify, cases.show_account, summary="One's own account"),
-        _shown(
+        _own_route("/api/v1/auth/me", UserView, identify, cases.show_account, summary="One's own account"),
+        _own_route(
             "/api/v1/api-keys", KeyList, identify, cases.list_keys, summary="One's own API keys, without their secrets"
         ),
-        _shown("/api/v1/stats", StatsView, identify, cases.show_stats, summary="How much one holds, and may hold"),
+        _own_route("/api/v1/stats", StatsView, identify, cases.show_stats, summary="How much one holds, and may hold"),
     ]
 
 
-def _shown(
+def _own_route(
     path: str,
     kind: type[msgspec.Struct],
     identify: Identify,

@@ -3,7 +3,7 @@
 from litestar.handlers import HTTPRouteHandler
 
 from services.read.http.accounts import AccountCases, account_routes
-from services.read.http.bytes import DrawPlaceholder, bytes_routes
+from services.read.http.bytes import DrawPlaceholder, Sender, bytes_routes
 from services.read.http.docs import docs_routes
 from services.read.http.explaining import Explain, explaining_routes
 from services.read.http.images import ListImages, LookUp, image_routes
@@ -30,7 +30,7 @@ def routes(
     """Every route of the service, bound to its use cases."""
     return [
         *image_routes(identify, look_up, list_images),
-        *bytes_routes(identify, look_up, draw_placeholder, max_age, clock),
+        *bytes_routes(Sender(identify, look_up, draw_placeholder, max_age, clock)),
         *account_routes(identify, accounts),
         *object_routes(fetch),
         *explaining_routes(explain),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
@@ -60,34 +61,54 @@ Name = Annotated[str, PathParameter(schema_extra={"enum": [variant.name for vari
 Download = Annotated[bool, QueryParameter(required=False, description="1 to get it as an attachment")]
 
 
-def bytes_routes(
-    identify: Identify, look_up: LookUp, draw_placeholder: DrawPlaceholder, max_age: int, clock: Clock
-) -> list[HTTPRouteHandler]:
-    """The routes, bound to their use cases. `max_age` is how many seconds browsers may keep public bytes, and
-    `clock` tells how long they live.
+class Sender(msgspec.Struct, frozen=True):
+    """Answers by which nginx sends what a caller may have of an image.
+
+    `max_age` is how many seconds browsers may keep public bytes, and `clock` tells how long they live.
     """
 
-    async def image_of(request: Request[Any, Any, Any], image_id: str) -> Image:
-        return (await look_up(image_id, await who_asks(request, identify))).image
+    identify: Identify
+    look_up: LookUp
+    draw_placeholder: DrawPlaceholder
+    max_age: int
+    clock: Clock
 
-    def send(request: Request[Any, Any, Any], image: Image, part: Part, download: bool) -> Answer:
+    async def send_file(self, request: Request[Any, Any, Any], image_id: str, *, download: bool) -> Answer:
+        """The original, as it is stored."""
+        image = await self._image(request, image_id)
+        return self._send(request, image, original(image), download=download)
+
+    async def send_thumbnail(
+        self, request: Request[Any, Any, Any], image_id: str, variant: str, *, download: bool
+    ) -> Answer:
+        """A rendering, or a placeholder while it is being made."""
+        image = await self._image(request, image_id)
+        part = thumbnail(image, variant, request.headers.get("accept", ""))
+        if part is not None:
+            return self._send(request, image, part, download=download)
+        require_match(request.headers, tag="")
+        name = content_disposition(variant_name(image, variant, "image/png"), download=download)
+        drawn = self.draw_placeholder(image.blob.placeholder, image.blob.width, image.blob.height)
+        return Answer(200, [*PLACEHOLDER, (b"content-disposition", name.encode())], drawn)
+
+    async def _image(self, request: Request[Any, Any, Any], image_id: str) -> Image:
+        return (await self.look_up(image_id, await who_asks(request, self.identify))).image
+
+    def _send(self, request: Request[Any, Any, Any], image: Image, part: Part, *, download: bool) -> Answer:
         tags = _tags(image, part)
-        keep = _kept(image, max_age, clock())
+        keep = _kept(image, self.max_age, self.clock())
         require_match(request.headers, part.tag, image.created_at)
         if unchanged(request.headers, part.tag, image.created_at):
             return Answer(304, [*tags, (b"cache-control", keep)])
         return Answer(200, [*tags, (b"x-delivery-cache-control", keep), *_transfer(part, download=download)])
 
-    async def send_thumbnail(request: Request[Any, Any, Any], image_id: str, variant: str, *, download: bool) -> Answer:
-        image = await image_of(request, image_id)
-        part = thumbnail(image, variant, request.headers.get("accept", ""))
-        if part is not None:
-            return send(request, image, part, download)
-        require_match(request.headers, tag="")
-        name = content_disposition(variant_name(image, variant, "image/png"), download=download)
-        drawn = draw_placeholder(image.blob.placeholder, image.blob.width, image.blob.height)
-        return Answer(200, [*PLACEHOLDER, (b"content-disposition", name.encode())], drawn)
 
+def bytes_routes(sender: Sender) -> list[HTTPRouteHandler]:
+    """The routes, bound to what answers them."""
+    return [_file_route(sender), _variant_route(sender), _thumbnail_route(sender)]
+
+
+def _file_route(sender: Sender) -> HTTPRouteHandler:
     @route(
         "/api/v1/images/{image_id:str}/file",
         http_method=READING,
@@ -97,9 +118,12 @@ def bytes_routes(
         tags=["images"],
     )
     async def get_file(request: Request[Any, Any, Any], image_id: FromPath[str], download: Download = False) -> Answer:
-        image = await image_of(request, image_id)
-        return send(request, image, original(image), download)
+        return await sender.send_file(request, image_id, download=download)
 
+    return get_file
+
+
+def _variant_route(sender: Sender) -> HTTPRouteHandler:
     @route(
         "/api/v1/images/{image_id:str}/thumbnails/{variant:str}",
         http_method=READING,
@@ -111,8 +135,12 @@ def bytes_routes(
     async def get_variant(
         request: Request[Any, Any, Any], image_id: FromPath[str], variant: Name, download: Download = False
     ) -> Answer:
-        return await send_thumbnail(request, image_id, variant, download=download)
+        return await sender.send_thumbnail(request, image_id, variant, download=download)
 
+    return get_variant
+
+
+def _thumbnail_route(sender: Sender) -> HTTPRouteHandler:
     @route(
         "/api/v1/images/{image_id:str}/thumbnail",
         http_method=READING,
@@ -124,9 +152,9 @@ def bytes_routes(
     async def get_thumbnail(
         request: Request[Any, Any, Any], image_id: FromPath[str], download: Download = False
     ) -> Answer:
-        return await send_thumbnail(request, image_id, DEFAULT_VARIANT, download=download)
+        return await sender.send_thumbnail(request, image_id, DEFAULT_VARIANT, download=download)
 
-    return [get_file, get_variant, get_thumbnail]
+    return get_thumbnail
 
 
 def _kept(image: Image, max_age: int, now: datetime) -> bytes:

@@ -51,13 +51,13 @@ def docs_routes() -> list[HTTPRouteHandler]:
         ),
     }
     return [
-        _fixed("/openapi.json", openapi),
-        _fixed("/docs", page),
-        *(_fixed(f"/docs/{name}", asset) for name, asset in assets.items()),
+        _fixed_route("/openapi.json", openapi),
+        _fixed_route("/docs", page),
+        *(_fixed_route(f"/docs/{name}", asset) for name, asset in assets.items()),
     ]
 
 
-def _fixed(path: str, answer: Answer) -> HTTPRouteHandler:
+def _fixed_route(path: str, answer: Answer) -> HTTPRouteHandler:
     @route(
         path, http_method=[HttpMethod.GET, HttpMethod.HEAD], name=path, include_in_schema=False, sync_to_thread=False
     )

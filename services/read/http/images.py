@@ -48,7 +48,10 @@ PRIVATE = (b"cache-control", b"private, no-store")
 
 def image_routes(identify: Identify, look_up: LookUp, list_images: ListImages) -> list[HTTPRouteHandler]:
     """The routes of views and lists, bound to their use cases."""
+    return [_view_route(identify, look_up), _list_route(identify, list_images)]
 
+
+def _view_route(identify: Identify, look_up: LookUp) -> HTTPRouteHandler:
     @route(
         "/api/v1/images/{image_id:str}",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
@@ -68,6 +71,10 @@ def image_routes(identify: Identify, look_up: LookUp, list_images: ListImages) -
             return Answer(304, headers[1:])
         return Answer(200, headers, found.body)
 
+    return get_image
+
+
+def _list_route(identify: Identify, list_images: ListImages) -> HTTPRouteHandler:
     @route(
         "/api/v1/images",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
@@ -95,7 +102,7 @@ def image_routes(identify: Identify, look_up: LookUp, list_images: ListImages) -
         page = await list_images(asked, asking)
         return json_answer(200, page, [REVALIDATE if asking.principal.user_id is None else PRIVATE])
 
-    return [get_image, get_images]
+    return get_images
 
 
 def _kept(found: Remembered, principal: Principal) -> tuple[bytes, bytes]:
