@@ -29,6 +29,7 @@ from services.read.flights import Flights
 from services.read.memory import Memory, Remembered, prepare
 from services.read.overlay import Overlay
 from services.read.ports import Catalogue, Clock, Lease, SharedCache
+from services.shared.ids import id_in_path
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Image).decode
@@ -67,7 +68,7 @@ async def look_up(image_id: str, asking: Asking, *, sources: Sources, opens: Ope
     found = sources.memory.get(image_id) if sources.lease.is_held else None
     is_remembered = found is not None
     if found is None or (token is not None and not _is_after(found, token)):
-        found = await _find(_parse(image_id), token, sources)
+        found = await _find(id_in_path(image_id, ImageNotFound), token, sources)
     image = found.image
     if not image.is_there(sources.clock()) or not may_see(image, asking.principal, asking.link, opens=opens):
         if is_remembered:
@@ -186,10 +187,3 @@ def _present(seen: Seen) -> Remembered:
     if seen.found is None:
         raise ImageNotFound
     return seen.found
-
-
-def _parse(image_id: str) -> UUID:
-    try:
-        return UUID(image_id)
-    except ValueError:
-        raise ImageNotFound from None

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from contracts.errors import ImageNotFound
 from services.read.explain import Explanation
 from services.shared.answers import NO_STORE, Answer, json_answer
+from services.shared.ids import id_in_path
 
 Explain = Callable[[UUID], Awaitable[Explanation]]
 """The use case with its collaborators bound."""
@@ -20,10 +21,7 @@ def explaining_routes(explain: Explain) -> list[HTTPRouteHandler]:
 
     @get("/internal/images/{image_id:str}", include_in_schema=False)
     async def get_explanation(image_id: FromPath[str]) -> Answer:
-        try:
-            known = UUID(image_id)
-        except ValueError:
-            raise ImageNotFound from None
+        known = id_in_path(image_id, ImageNotFound)
         return json_answer(200, await explain(known), [NO_STORE])
 
     return [get_explanation]

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, patch, post
@@ -15,6 +14,7 @@ from contracts.images import Image, ImageView, view
 from contracts.principals import Principal
 from services.shared.answers import Answer, Headers, json_answer, no_content, version_tag
 from services.shared.consistency import token_headers
+from services.shared.ids import id_in_path
 from services.shared.principals import ANYONE, BEARER, Identify
 from services.write.http.bodies import ChangeOperation, read_change, read_versions
 from services.write.http.budget import budget
@@ -69,7 +69,7 @@ def _change_route(identify: Identify, cases: ImageCases) -> HTTPRouteHandler:
     ) -> Answer:
         principal = await identify(request)
         wanted = read_change(await request.body(), cases.clock())
-        known, versions = known_image(image_id), read_versions(if_match)
+        known, versions = id_in_path(image_id, ImageNotFound), read_versions(if_match)
         async with budget():
             changed = await cases.change(known, wanted, principal, token=token, versions=versions)
         return _changed(changed, principal, cases.origin)
@@ -94,7 +94,7 @@ def _delete_route(identify: Identify, cases: ImageCases) -> HTTPRouteHandler:
         permanent: Permanent = False,
     ) -> Response[None]:
         principal = await identify(request)
-        known, versions = known_image(image_id), read_versions(if_match)
+        known, versions = id_in_path(image_id, ImageNotFound), read_versions(if_match)
         async with budget():
             deleted = await cases.delete(
                 known, principal, token=token or in_query, versions=versions, permanent=permanent
@@ -117,7 +117,7 @@ def _restore_route(identify: Identify, cases: ImageCases) -> HTTPRouteHandler:
         request: Request[Any, Any, Any], image_id: FromPath[str], if_match: IfMatch = None
     ) -> Answer:
         principal = await identify(request)
-        known, versions = known_image(image_id), read_versions(if_match)
+        known, versions = id_in_path(image_id, ImageNotFound), read_versions(if_match)
         async with budget():
             return _changed(await cases.restore(known, principal, versions=versions), principal, cases.origin)
 
@@ -138,11 +138,3 @@ def image_tag(image: Image) -> tuple[bytes, bytes]:
 def image_token(committed: Committed | Uploaded) -> Headers:
     """The headers by which later reads see an image at least as it is now."""
     return token_headers(committed.image.id, committed.image.version, committed.lsn)
-
-
-def known_image(image_id: str) -> UUID:
-    """The id in a path; one that can't be an id is simply not there."""
-    try:
-        return UUID(image_id)
-    except ValueError:
-        raise ImageNotFound from None

@@ -15,6 +15,7 @@ from contracts.errors import NotFound
 from contracts.principals import Principal
 from services.shared.answers import NO_STORE, Answer, json_answer, no_content
 from services.shared.consistency import token_headers
+from services.shared.ids import id_in_path
 from services.shared.principals import BEARER, Identify, require_session
 from services.write.http.account_bodies import KeyOperation, read_key
 from services.write.http.budget import budget
@@ -60,10 +61,7 @@ def _revoke_route(identify: Identify, cases: KeyCases) -> HTTPRouteHandler:
     async def delete_key(request: Request[Any, Any, Any], key_id: FromPath[str]) -> Response[None]:
         principal = await identify(request)
         user_id = require_session(principal)
-        try:
-            known = UUID(key_id)
-        except ValueError:
-            raise NotFound from None
+        known = id_in_path(key_id, NotFound)
         async with budget():
             lsn = await cases.revoke_key(known, principal)
         return no_content(token_headers(user_id, 1, lsn))

@@ -11,13 +11,14 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import FromPath
 
-from contracts.errors import InvalidField
+from contracts.errors import ImageNotFound, InvalidField
 from contracts.variants import VARIANTS
 from services.shared.answers import NO_STORE, Answer, json_answer, no_content
+from services.shared.ids import id_in_path
 from services.shared.links import LONGEST
 from services.shared.principals import ANYONE, Identify
 from services.write.http.budget import budget
-from services.write.http.images import DeleteToken, image_token, known_image
+from services.write.http.images import DeleteToken, image_token
 from services.write.http.json_bodies import json_operation, read_json
 from services.write.make_link import MadeLink
 from services.write.ports import Committed
@@ -74,7 +75,7 @@ def _make_route(identify: Identify, cases: LinkCases) -> HTTPRouteHandler:
         principal = await identify(request)
         part, life = _wanted(read_json(await request.body(), LinkBody))
         async with budget():
-            made = await cases.make_link(known_image(image_id), part, life, principal, token=token)
+            made = await cases.make_link(id_in_path(image_id, ImageNotFound), part, life, principal, token=token)
         return json_answer(201, LinkView(made.url, made.expires_at), [NO_STORE])
 
     return post_link
@@ -92,7 +93,7 @@ def _revoke_route(identify: Identify, cases: LinkCases) -> HTTPRouteHandler:
     ) -> Response[None]:
         principal = await identify(request)
         async with budget():
-            changed = await cases.revoke_links(known_image(image_id), principal, token=token)
+            changed = await cases.revoke_links(id_in_path(image_id, ImageNotFound), principal, token=token)
         return no_content(image_token(changed))
 
     return delete_links
