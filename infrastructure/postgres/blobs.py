@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from contracts.images import Blob, Derivative, Failure, Image, Status
 from infrastructure.postgres.connection import Connection, fetch
-from infrastructure.postgres.rows import SELECT_IMAGES, blob_of, image_of, json_text
+from infrastructure.postgres.rows import SELECT_BLOBS, SELECT_IMAGES, blob_of, image_of, json_text
 
 
 class Progress(Struct, frozen=True):
@@ -157,15 +157,6 @@ async def select_progress(connection: Connection, blob_id: UUID) -> Progress | N
     """How far the blob's rendering is; None when there is no such blob."""
     rows = await fetch(connection, "SELECT state, render_seconds FROM blobs WHERE id = $1", blob_id)
     return Progress(Status(rows[0][0]), rows[0][1] or 0.0) if rows else None
-
-
-SELECT_BLOBS = """
-SELECT
-    id, sha256, size, content_type, width, height, frames, placement,
-    derivatives, placeholder, dominant_color, perceptual_hash
-FROM blobs
-"""
-"""The columns that `blob_of` expects; a WHERE clause follows it."""
 
 
 async def select_blob(connection: Connection, blob_id: UUID) -> Blob | None:

@@ -12,6 +12,7 @@ from infrastructure.postgres.discarded import Copy, insert_discarded
 from infrastructure.postgres.events import insert_event
 from infrastructure.postgres.ledger import renew_images
 from infrastructure.postgres.primary import Primary
+from infrastructure.postgres.rerenders import WHERE_LISTED
 from infrastructure.postgres.rows import json_text
 
 
@@ -123,15 +124,10 @@ class Moves:
     async def request_rerender(self, blob_id: UUID, variants: Sequence[str]) -> None:
         """Has derivatives made anew of which no good copy is left."""
         await self._primary.write(
-            """
+            f"""
             INSERT INTO rerenders (blob_id, variants, requested_at) SELECT id, $2, $3 FROM blobs WHERE id = $1
-            ON CONFLICT (blob_id) DO UPDATE
-            SET
-                variants = ARRAY(SELECT DISTINCT unnest(rerenders.variants || excluded.variants)),
-                requested_at = excluded.requested_at,
-                attempts = 0,
-                problem = NULL
-            """,
+            {WHERE_LISTED}
+            """,  # noqa: S608 - a constant of the list's own module
             blob_id,
             list(variants),
             self._clock(),

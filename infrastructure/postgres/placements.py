@@ -6,10 +6,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from contracts.images import Blob
-from infrastructure.postgres.blobs import SELECT_BLOBS
 from infrastructure.postgres.discarded import IS_NAMED, Copy, insert_discarded
 from infrastructure.postgres.primary import Primary
-from infrastructure.postgres.rows import blob_of
+from infrastructure.postgres.rows import SELECT_BLOBS, blob_of
 
 PAGE = 2000
 """Blobs that one statement looks at, so that none comes near its deadline."""

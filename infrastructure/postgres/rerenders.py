@@ -18,6 +18,16 @@ from infrastructure.postgres.rows import json_text
 PAGE = 5000
 """Blobs that one statement looks at, so that none comes near its deadline."""
 
+WHERE_LISTED = """
+ON CONFLICT (blob_id) DO UPDATE
+SET
+    variants = ARRAY(SELECT DISTINCT unnest(rerenders.variants || excluded.variants)),
+    requested_at = excluded.requested_at,
+    attempts = 0,
+    problem = NULL
+"""
+"""What becomes of a blob that is put on the list and is there already: all that was ever asked for is tried again."""
+
 
 class Looked(Struct, frozen=True):
     """How far a request has come: the last blob looked at, None at the end; how many were, and are to be rendered."""
@@ -61,7 +71,7 @@ class Rerenders:
         of which it has no derivative as `wanted` describes it, a description being some of a derivative's fields.
         """
         rows = await self._primary.fetch(
-            """
+            f"""
             WITH page AS (
                 SELECT id, state, created_at, derivatives FROM blobs WHERE id > $1 ORDER BY id LIMIT $2
             ),
@@ -83,12 +93,7 @@ class Rerenders:
             requested AS (
                 INSERT INTO rerenders (blob_id, variants, requested_at)
                 SELECT id, variants, $6 FROM due WHERE cardinality(variants) > 0
-                ON CONFLICT (blob_id) DO UPDATE
-                SET
-                    variants = ARRAY(SELECT DISTINCT unnest(rerenders.variants || excluded.variants)),
-                    requested_at = excluded.requested_at,
-                    attempts = 0,
-                    problem = NULL
+                {WHERE_LISTED}
                 RETURNING blob_id
             )
 
@@ -96,7 +101,7 @@ class Rerenders:
                 (SELECT id FROM page ORDER BY id DESC LIMIT 1),
                 (SELECT count(*) FROM page),
                 (SELECT count(*) FROM requested)
-            """,
+            """,  # noqa: S608 - a constant of this module
             after,
             PAGE,
             json_text(wanted),

@@ -1,11 +1,21 @@
 """An image as rows hold it, and as the struct that everyone else knows."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
 import msgspec
+from msgspec.structs import replace
 
 from contracts.images import Blob, Derivative, Failure, Image, Status, Visibility
+
+SELECT_BLOBS = """
+SELECT
+    id, sha256, size, content_type, width, height, frames, placement,
+    derivatives, placeholder, dominant_color, perceptual_hash
+FROM blobs
+"""
+"""The columns that `blob_of` expects; a WHERE clause follows it."""
 
 SELECT_IMAGES = """
 SELECT
@@ -26,6 +36,10 @@ SELECT
     images.expires_at,
     images.deleted_at,
     images.trashed_at,
+    images.delete_token_hash,
+    blobs.state,
+    blobs.failure_code,
+    blobs.failure_message,
     blobs.id,
     blobs.sha256,
     blobs.size,
@@ -34,20 +48,16 @@ SELECT
     blobs.height,
     blobs.frames,
     blobs.placement,
-    blobs.state,
-    blobs.failure_code,
-    blobs.failure_message,
     blobs.derivatives,
     blobs.placeholder,
     blobs.dominant_color,
-    blobs.perceptual_hash,
-    images.delete_token_hash
+    blobs.perceptual_hash
 FROM images
 INNER JOIN blobs ON images.blob_id = blobs.id
 """
-"""The columns that `image_of` expects, in its order, and `delete_token_hash`; a WHERE clause follows it.
+"""The columns that `image_of` expects, in its order, those of `blob_of` at the end; a WHERE clause follows it.
 
-They stand here once, beside the only function that relies on their order.
+They stand here once, beside the only functions that rely on their order.
 """
 
 _derivatives: msgspec.json.Decoder[tuple[Derivative, ...]] = msgspec.json.Decoder(tuple[Derivative, ...])
@@ -63,32 +73,17 @@ def image_of(row: asyncpg.Record) -> Image:
     """
     (
         image_id, version, filename, visibility, owner_id, description, tags, metadata, metadata_stripped, place,
-        pending, link_epoch, created_at, updated_at, expires_at, deleted_at, trashed_at,
-        blob_id, sha256, size, content_type, width, height, frames, placement,
+        pending, link_epoch, created_at, updated_at, expires_at, deleted_at, trashed_at, _delete_token_hash,
         state, failure_code, failure_message,
-        derivatives, placeholder, dominant_color, perceptual_hash,
-        _delete_token_hash,
+        *columns,
     ) = row  # fmt: skip
+    blob = blob_of(columns)
     if pending:
-        state, failure_code, derivatives = Status.PROCESSING, None, "[]"
-        placeholder = dominant_color = perceptual_hash = None
+        state, failure_code, blob = Status.PROCESSING, None, _just_stored(blob)
     return Image(
         id=image_id,
         version=version,
-        blob=Blob(
-            id=blob_id,
-            sha256=sha256.hex(),
-            size=size,
-            content_type=content_type,
-            width=width,
-            height=height,
-            frames=frames,
-            placement=tuple(placement),
-            derivatives=_derivatives.decode(derivatives),
-            placeholder=placeholder,
-            dominant_color=dominant_color,
-            perceptual_hash=perceptual_hash,
-        ),
+        blob=blob,
         filename=filename,
         created_at=created_at,
         updated_at=updated_at,
@@ -108,8 +103,12 @@ def image_of(row: asyncpg.Record) -> Image:
     )
 
 
-def blob_of(row: asyncpg.Record) -> Blob:
-    """The blob in a row of the columns that `SELECT_IMAGES` has of it, without those of its state."""
+def _just_stored(blob: Blob) -> Blob:
+    return replace(blob, derivatives=(), placeholder=None, dominant_color=None, perceptual_hash=None)
+
+
+def blob_of(row: Iterable[Any]) -> Blob:
+    """The blob in a row of `SELECT_BLOBS`."""
     (
         blob_id, sha256, size, content_type, width, height, frames, placement,
         derivatives, placeholder, dominant_color, perceptual_hash,

@@ -5,11 +5,10 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from contracts.images import Blob
-from infrastructure.postgres.blobs import SELECT_BLOBS
 from infrastructure.postgres.connection import Connection, fetch
 from infrastructure.postgres.primary import Primary, in_transaction
 from infrastructure.postgres.relations import Relation, copy_out, select_relations
-from infrastructure.postgres.rows import blob_of
+from infrastructure.postgres.rows import SELECT_BLOBS, blob_of
 from infrastructure.postgres.schema import applied_migrations
 
 UNHURRIED = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
