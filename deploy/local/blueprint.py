@@ -72,22 +72,9 @@ def draw(facts: Facts, credentials: Credentials, layout: Layout) -> Blueprint:
     replicas = tuple(
         _postgres(facts, credentials, layout, name, follows=facts.ports["postgres-primary"]) for name in REPLICAS
     )
-    cache = valkey.Server(
-        name="valkey",
-        port=facts.ports["valkey"],
-        directory=layout.run("valkey"),
-        config=layout.config("valkey.conf"),
-        password=credentials.redis,
-    )
+    cache = _valkey(facts, credentials, layout)
     events = nats.Server(name="nats", port=facts.ports["nats"], directory=layout.run("nats"), password=credentials.nats)
-    objects = seaweedfs.Server(
-        name="seaweedfs",
-        ports=seaweedfs.Ports(*(facts.ports[name] for name in SEAWEEDFS_PORTS)),
-        directory=layout.run("seaweedfs"),
-        keys=layout.config("seaweedfs.json"),
-        access_key=credentials.s3_access_key,
-        secret_key=credentials.s3_secret_key,
-    )
+    objects = _seaweedfs(facts, credentials, layout)
     environment = (
         RAISED_RATES
         | {
@@ -142,6 +129,27 @@ def _postgres(
             credentials.postgres_superuser, credentials.postgres_services, credentials.postgres_replication
         ),
         follows=follows,
+    )
+
+
+def _valkey(facts: Facts, credentials: Credentials, layout: Layout) -> valkey.Server:
+    return valkey.Server(
+        name="valkey",
+        port=facts.ports["valkey"],
+        directory=layout.run("valkey"),
+        config=layout.config("valkey.conf"),
+        password=credentials.redis,
+    )
+
+
+def _seaweedfs(facts: Facts, credentials: Credentials, layout: Layout) -> seaweedfs.Server:
+    return seaweedfs.Server(
+        name="seaweedfs",
+        ports=seaweedfs.Ports(*(facts.ports[name] for name in SEAWEEDFS_PORTS)),
+        directory=layout.run("seaweedfs"),
+        keys=layout.config("seaweedfs.json"),
+        access_key=credentials.s3_access_key,
+        secret_key=credentials.s3_secret_key,
     )
 
 
