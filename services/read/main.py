@@ -37,7 +37,7 @@ from infrastructure.redis.client import open_client
 from infrastructure.redis.config import RedisConfig
 from infrastructure.redis.limiter import Limiter
 from infrastructure.storage.config import StorageConfig
-from infrastructure.storage.open import open_storage
+from infrastructure.storage.open import Storage, open_storage
 from infrastructure.telemetry import metrics
 from services.read.access import Opens
 from services.read.base import Base
@@ -65,7 +65,7 @@ from services.shared.public import PublicConfig
 from services.shared.rates import RateConfig
 from services.shared.running import ProcessConfig, background, run
 from services.shared.secret_keys import SecretsConfig, SigningKeys
-from services.shared.shards import following
+from services.shared.shards import ShardFollower, following
 from services.shared.throttle import throttled, throttles
 from services.shared.usage import UsageLog
 
@@ -88,12 +88,7 @@ async def open_app() -> AsyncIterator[ASGIApp]:
         shared = ViewCache(client, redis.prefix)
         rates = throttles(env.read(RateConfig), limiter=Limiter(client, redis.prefix), clock=time.monotonic)
         damage = DamageReporter(now=utc_now, new_id=uuid_utils.compat.uuid7, clock=time.monotonic)
-        newer = partial(newer_than, fetch=replica.fetch)
-        known = await newer(0)
-        storage = await rooms.enter_async_context(
-            open_storage(env.read(StorageConfig), known, reads_only=True, on_bad=damage.bad)
-        )
-        shards = await rooms.enter_async_context(following(newer, storage))
+        storage, shards = await rooms.enter_async_context(_sharded(replica, damage))
 
         memory = Memory(config.memory_bytes, config.cache_ttl, clock=time.monotonic)
         overlay: Overlay[UUID, Remembered] = Overlay(config.overlay_bytes)
@@ -130,6 +125,18 @@ async def open_app() -> AsyncIterator[ASGIApp]:
                 storage=storage,
             )
         )
+
+
+@asynccontextmanager
+async def _sharded(replica: Replica, damage: DamageReporter) -> AsyncIterator[tuple[Storage, ShardFollower]]:
+    """The storage, with the list of shards as the replica has it, and what keeps the two in step."""
+    newer = partial(newer_than, fetch=replica.fetch)
+    config, first = env.read(StorageConfig), await newer(0)
+    async with (
+        open_storage(config, first, reads_only=True, on_bad=damage.bad) as storage,
+        following(newer, storage) as shards,
+    ):
+        yield storage, shards
 
 
 @asynccontextmanager
