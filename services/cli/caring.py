@@ -21,9 +21,9 @@ from infrastructure.storage.open import Storage
 from services.cli.rooms import Environment, open_primary, open_storage
 from services.cli.telling import errors
 from services.shared.clock import utc_now
+from services.worker.care.rebalance import Hands
 from services.worker.config import WorkerConfig
 from services.worker.pace import Pace
-from services.worker.rebalance import Hands
 
 
 class Bench(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from rich.table import Table
 from services.cli.caring import Bench, as_json, bench, progress_bar
 from services.cli.rooms import Environment, operates
 from services.cli.telling import console
-from services.worker.rebalance import Rebalanced, Survey, rebalance, survey
+from services.worker.care.rebalance import Rebalanced, Survey, rebalance, survey
 
 
 @operates

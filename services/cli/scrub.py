@@ -9,7 +9,7 @@ from services.cli.caring import as_json, bench, progress_bar
 from services.cli.rooms import Environment, operates
 from services.cli.telling import console
 from services.shared.clock import utc_now
-from services.worker.scrub import Scrubbed, Verify, scrub
+from services.worker.care.scrub import Scrubbed, Verify, scrub
 
 
 @operates

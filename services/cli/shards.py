@@ -25,9 +25,9 @@ from infrastructure.storage.prove import prove
 from services.cli.rooms import Environment, open_primary, open_storage, operates
 from services.cli.telling import console
 from services.shared.clock import utc_now
-from services.worker.change_shards import ShardChange, add_shard, change_shard
-from services.worker.list_shards import ShardReport, Shards, list_shards
-from services.worker.remove_shard import remove_shard
+from services.worker.care.change_shards import ShardChange, add_shard, change_shard
+from services.worker.care.list_shards import ShardReport, Shards, list_shards
+from services.worker.care.remove_shard import remove_shard
 
 Action = Callable[[Namespace, Environment, Primary], Awaitable[None]]
 

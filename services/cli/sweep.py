@@ -12,9 +12,9 @@ from services.cli.rooms import Environment, operates
 from services.cli.shards import shard_list
 from services.cli.telling import console
 from services.shared.clock import utc_now
+from services.worker.care.remove_shard import SETTLED
+from services.worker.care.sweep import Swept, sweep
 from services.worker.discard import discard
-from services.worker.remove_shard import SETTLED
-from services.worker.sweep import Swept, sweep
 
 
 @operates

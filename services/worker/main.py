@@ -59,23 +59,23 @@ from services.shared.health import Dependency, health_routes, holds
 from services.shared.running import background, run
 from services.shared.shards import SHARD_EVENTS, first_shards, following
 from services.worker.beat import keep_beating
-from services.worker.clear import clear
+from services.worker.care.clear import clear
+from services.worker.care.measure import keep_measuring
+from services.worker.care.rebalance import Hands
+from services.worker.care.scrub import Verify, keep_scrubbing
+from services.worker.care.sweep import Sweeper
 from services.worker.config import WorkerConfig
 from services.worker.derive import OneAtATime, derive, give_up
 from services.worker.discard import keep_discarding
 from services.worker.erase import erase, leave_behind
 from services.worker.expire import keep_expiring
 from services.worker.forget_keys import keep_forgetting_keys
-from services.worker.measure import keep_measuring
 from services.worker.pace import Pace
 from services.worker.ports import OutboxRow, Publish, Render
 from services.worker.purge import leave_cached, purge
 from services.worker.quarantine import quarantine
-from services.worker.rebalance import Hands
 from services.worker.relay import keep_relaying
 from services.worker.rerender import keep_rerendering
-from services.worker.scrub import Verify, keep_scrubbing
-from services.worker.sweep import Sweeper
 from services.worker.tidy import keep_tidying
 from services.worker.tidy_people import keep_tidying_people
 

@@ -27,10 +27,10 @@ from infrastructure.postgres.walks import Walks
 from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.open import Storage, open_storage
 from services.shared.clock import utc_now
+from services.worker.care.rebalance import WIDTH, Hands, rebalance
+from services.worker.care.scrub import Verify, scrub
+from services.worker.care.stored import Stored, objects_of
 from services.worker.pace import Pace
-from services.worker.rebalance import WIDTH, Hands, rebalance
-from services.worker.scrub import Verify, scrub
-from services.worker.stored import Stored, objects_of
 from tests.bench.figures import Figure
 from tests.bench.plan import Plan
 from tests.bench.spoilt import Spoilt

@@ -16,9 +16,9 @@ import msgspec
 from services.shared.side_by_side import side_by_side
 from services.worker.backup.manifest import FORMAT, INVENTORY, MANIFEST, Manifest, Table, encode
 from services.worker.backup.ports import Copies, NewBackup, OpenSnapshot, Placements, R, Snapshot
-from services.worker.examine import Condition, examine
+from services.worker.care.examine import Condition, examine
+from services.worker.care.stored import Stored, objects_of
 from services.worker.ports import Clock
-from services.worker.stored import Stored, objects_of
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from services.shared.side_by_side import side_by_side
 from services.worker.backup.back_up import WIDTH, Hear, blob_id, inventory, placed_now
 from services.worker.backup.manifest import INVENTORY, Manifest
 from services.worker.backup.ports import Backup, Copies, Placements, Record
-from services.worker.examine import Condition, examine
-from services.worker.stored import Stored, objects_of, with_objects
+from services.worker.care.examine import Condition, examine
+from services.worker.care.stored import Stored, objects_of, with_objects
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -17,12 +17,12 @@ from infrastructure.postgres.primary import open_primary
 from infrastructure.postgres.walks import Walks
 from infrastructure.storage.ring import Ring
 from services.shared.clock import utc_now
+from services.worker.care.rebalance import Hands, rebalance, survey
+from services.worker.care.scrub import BYTES_LOST, Scrubbed, Verify, scrub
+from services.worker.care.sweep import sweep
 from services.worker.discard import discard
 from services.worker.main import open_app as open_worker
 from services.worker.pace import Pace
-from services.worker.rebalance import Hands, rebalance, survey
-from services.worker.scrub import BYTES_LOST, Scrubbed, Verify, scrub
-from services.worker.sweep import sweep
 from tests.component.services.looking import objects, rows, upload
 from tests.eventually import eventually
 from tests.pictures import jpeg

@@ -14,7 +14,7 @@ from services.worker.backup.back_up import back_up
 from services.worker.backup.check import Rooms, check
 from services.worker.backup.manifest import MANIFEST, Table, decode, encode
 from services.worker.backup.restore import open_manifest, restore
-from services.worker.stored import digest
+from services.worker.care.stored import digest
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from uuid import uuid4
 from contracts.errors import Unavailable
 from services.shared import damage
 from services.shared.damage import DamageReporter
+from services.worker.care.rebalance import relocations
+from services.worker.care.stored import digest, objects_of, with_objects
 from services.worker.pace import Pace
-from services.worker.rebalance import relocations
-from services.worker.stored import digest, objects_of, with_objects
 from tests.eventually import becomes
 from tests.unit import samples
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.errors import ObjectMissing, Unavailable
-from services.worker import rebalance as moving
-from services.worker import scrub as scrubbing
+from services.worker.care import rebalance as moving
+from services.worker.care import scrub as scrubbing
+from services.worker.care.rebalance import Errand, Hands, handfuls, rebalance, relocations
+from services.worker.care.scrub import Verify, scrub
+from services.worker.care.stored import digest
 from services.worker.pace import Pace
-from services.worker.rebalance import Errand, Hands, handfuls, rebalance, relocations
-from services.worker.scrub import Verify, scrub
-from services.worker.stored import digest
 from tests.unit import samples
 
 DATA = b"bytes" * 20_000

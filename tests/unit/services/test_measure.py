@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 from contracts.errors import Unavailable
 from infrastructure.telemetry import metrics
-from services.worker import measure as measuring
-from services.worker.measure import keep_measuring, measure
+from services.worker.care import measure as measuring
+from services.worker.care.measure import keep_measuring, measure
 from tests.eventually import becomes
 
 

@@ -11,9 +11,9 @@ from contracts.events import ShardsChanged
 from contracts.shards import Shard, ShardMap, ShardState
 from services.shared import shards as shared
 from services.shared.shards import ShardFollower, first_shards
-from services.worker.change_shards import ShardChange, add_shard, change_shard
-from services.worker.list_shards import list_shards
-from services.worker.remove_shard import SETTLED, remove_shard
+from services.worker.care.change_shards import ShardChange, add_shard, change_shard
+from services.worker.care.list_shards import list_shards
+from services.worker.care.remove_shard import SETTLED, remove_shard
 from tests.eventually import becomes
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

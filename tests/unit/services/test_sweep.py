@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from services.worker.ports import Listed
-from services.worker.sweep import Sweeper
+from services.worker.care.ports import Listed
+from services.worker.care.sweep import Sweeper
 from tests.unit.samples import NOON
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from contracts.shards import ShardMap
-from services.worker.ports import Placements, ShardList
+from services.worker.care.ports import Placements, ShardList
 
 
 class Ring(Protocol):

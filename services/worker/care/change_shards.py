@@ -7,7 +7,7 @@ from msgspec.structs import asdict, replace
 
 from contracts.errors import Refused
 from contracts.shards import Shard, ShardMap, ShardState
-from services.worker.ports import ShardList
+from services.worker.care.ports import ShardList
 
 Prove = Callable[[Shard], Awaitable[None]]
 """Returns when a shard is there and takes, gives and deletes objects. Raises `Unavailable`, `Refused`."""

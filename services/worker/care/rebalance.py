@@ -25,9 +25,10 @@ from msgspec.structs import replace
 from contracts.errors import ObjectMissing, Unavailable
 from contracts.images import Blob
 from infrastructure.failpoints import failpoint
+from services.worker.care.ports import Copies, Moves, Placements, Walks
+from services.worker.care.stored import Owners, Stored, objects_of, with_objects
 from services.worker.pace import Pace
-from services.worker.ports import Clock, Copies, Moves, Placements, Walks
-from services.worker.stored import Owners, Stored, objects_of, with_objects
+from services.worker.ports import Clock
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,8 @@
 import asyncio
 from uuid import UUID
 
-from services.worker.ports import Clock, Copies, Placements
+from services.worker.care.ports import Copies, Placements
+from services.worker.ports import Clock
 
 
 async def clear(blob_id: UUID, *, copies: Copies, placements: Placements, clock: Clock) -> None:

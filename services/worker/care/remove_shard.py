@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from contracts.errors import Refused
 from contracts.shards import Shard, ShardMap, ShardState
-from services.worker.change_shards import require_shard
-from services.worker.ports import Clock, Discarded, Placements, ShardList
+from services.worker.care.change_shards import require_shard
+from services.worker.care.ports import Discarded, Placements, ShardList
+from services.worker.ports import Clock
 
 SETTLED = timedelta(seconds=30)
 """How long after a drain its last upload, which had begun before, is on record. An upload asks for the list of shards

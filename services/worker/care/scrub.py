@@ -11,10 +11,11 @@ import msgspec
 from contracts.errors import Unavailable
 from contracts.images import Blob, Failure
 from infrastructure.telemetry import metrics
-from services.worker.examine import Condition, examine
-from services.worker.ports import Clock, Placements, Walks
-from services.worker.rebalance import Hands, Relocation, relocate
-from services.worker.stored import Owners, Stored, objects_of, with_objects
+from services.worker.care.examine import Condition, examine
+from services.worker.care.ports import Placements, Walks
+from services.worker.care.rebalance import Hands, Relocation, relocate
+from services.worker.care.stored import Owners, Stored, objects_of, with_objects
+from services.worker.ports import Clock
 
 logger = logging.getLogger(__name__)
 

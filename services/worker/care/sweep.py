@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 
 from contracts.errors import Unavailable
-from services.worker.ports import Clock, Copies, Listed, Placements, Walks
+from services.worker.care.ports import Copies, Listed, Placements, Walks
+from services.worker.ports import Clock
 
 logger = logging.getLogger(__name__)
 

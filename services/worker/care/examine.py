@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.errors import ObjectMissing, Unavailable
-from services.worker.stored import Stored
+from services.worker.care.stored import Stored
 
 
 class Condition(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from contracts.errors import Unavailable
 from infrastructure.telemetry import metrics
-from services.worker.ports import Placements
+from services.worker.care.ports import Placements
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Looking after the shards and the copies on them."""
