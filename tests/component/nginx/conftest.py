@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -14,10 +13,10 @@ import psutil
 import pytest
 from aiohttp import web
 
-from deploy.local import leftovers, ports
-from deploy.local.part import Running, start, wait_ready
+from deploy.local import ports
+from deploy.local.part import Running
 from deploy.local.servers import nginx
-from infrastructure.nginx.render import Gateway
+from tests.component.gateway import gateway
 from tests.component.nginx.standin import StandIn
 
 PICTURE = os.urandom(300_000)
@@ -107,29 +106,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     for standin in standins:
         await standin.start()
     (port,) = ports.choose(1)
-    server = nginx.Server(
-        name="nginx",
-        directory=tmp_path / "nginx",
-        config=tmp_path / "nginx.conf",
-        gateway=Gateway(
-            listen=f"127.0.0.1:{port}",
-            read=(read.address, other_read.address),
-            write=(write.address,),
-            max_file_size=100_000,
-            state=tmp_path / "nginx",
-            cache=tmp_path / "cache",
-            user=nginx.this_user(),
-            workers="1",
-            open_files=1024,
-        ),
-    )
-    running = start(nginx.part(server), tmp_path / "nginx.log")
+    behind = {"read": (read.address, other_read.address), "write": (write.address,)}
     try:
-        wait_ready(running)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-            yield Scene(read, other_read, write, server, running, client)
+        with gateway(port, tmp_path, **behind, max_file_size=100_000) as (server, running):
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+                yield Scene(read, other_read, write, server, running, client)
     finally:
-        leftovers.end(leftovers.find(server.directory), wish=signal.SIGTERM)
-        running.process.wait(10)
         for standin in standins:
             await standin.stop()

@@ -42,28 +42,14 @@ async def test_bytes_arrive_with_the_headers_of_the_read_service(scene, delivere
 
 async def test_caches_before_the_gateway_are_told_what_to_purge_by(scene, delivered):
     """In the words of Varnish and Fastly, and in those of Cloudflare."""
-    answer = scene.read.answer
-
-    def tagged(request):
-        response = answer(request)
-        response.headers["Surrogate-Key"] = "the-image"
-        return response
-
-    scene.answer_reads(tagged)
+    scene.answer_reads(lambda _: deliver(delivered, **{"Surrogate-Key": "the-image"}))
     found = (await scene.client.get(FILE)).headers
     assert (found["surrogate-key"], found["cache-tag"]) == ("the-image", "the-image")
 
 
 async def test_vary_is_carried_over(scene, delivered):
     """A negotiated answer says what it varies on."""
-    answer = scene.read.answer
-
-    def varying(request):
-        response = answer(request)
-        response.headers["Vary"] = "accept"
-        return response
-
-    scene.answer_reads(varying)
+    scene.answer_reads(lambda _: deliver(delivered, Vary="accept"))
     assert (await scene.client.get(FILE)).headers["Vary"] == "accept"
 
 

@@ -13,8 +13,9 @@ from deploy.local.ports import choose
 from services.read.main import open_app as open_read
 from services.worker.main import open_app as open_worker
 from services.write.main import open_app as open_write
+from tests.component.gateway import gateway
 from tests.component.nginx.standin import StandIn
-from tests.component.services.edge import answers, gateway, varnish
+from tests.component.services.edge import answers, varnish
 from tests.component.services.looking import IMAGES
 from tests.component.services.people import CHEAP, person
 from tests.eventually import eventually
@@ -39,7 +40,8 @@ async def edge(ports, serve, tmp_path) -> AsyncIterator[httpx.AsyncClient]:
     front, behind = ports
     write = await serve(open_write, CHITRAM_CDN=f"varnish://127.0.0.1:{front}", **PATIENT, **CHEAP)
     read = await serve(open_read)
-    with gateway(behind, read, write, tmp_path):
+    services = {"read": (read.base_url.netloc.decode(),), "write": (write.base_url.netloc.decode(),)}
+    with gateway(behind, tmp_path, **services, max_file_size=1_000_000):
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{front}", timeout=30) as client:
             await answers(client)
             yield client
