@@ -8,6 +8,9 @@ from msgspec import Meta, Struct, field
 HOOKS = ("http", "https")
 NETWORKS = ("fastly", "cloudflare", "cloudfront")
 
+SLACK = 0.5
+"""Seconds for what our own process needs, besides."""
+
 
 class CdnConfig(Struct, frozen=True, kw_only=True):
     """`addresses` are all that keep copies: `varnish://host:port`, `fastly://SERVICE`, `cloudflare://ZONE`,
@@ -21,6 +24,11 @@ class CdnConfig(Struct, frozen=True, kw_only=True):
     token: str = field(name="CHITRAM_CDN_TOKEN", default="")
     timeout: Annotated[float, Meta(gt=0, le=5)] = field(name="CHITRAM_CDN_TIMEOUT", default=1.0)
     window: Annotated[float, Meta(ge=0, le=2)] = field(name="CHITRAM_CDN_WINDOW", default=0.3)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a change waits for the caches: for a call that is under way already, then for its own."""
+        return 2 * self.timeout + SLACK
 
     def __post_init__(self) -> None:
         """Refuses what nothing could be reached by."""

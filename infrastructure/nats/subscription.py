@@ -193,7 +193,7 @@ class _Subscription:
                 return await self._handle(delivery), limit, "It was put off each time."
         except Unavailable as error:
             log.warning("%s: attempt %s of %s: %s", name, delivery.attempt, delivery.event.id, error.detail)
-            return Outcome.LATER, PATIENCE * limit, f"{error.detail} ({error.__cause__!r})"
+            return Outcome.LATER, PATIENCE * limit, _reason(error)
         except Exception as error:  # the handler's, whatever it is: the event is tried again
             log.exception("%s: attempt %s of %s failed", name, delivery.attempt, delivery.event.id)
             return Outcome.LATER, limit, f"{type(error).__name__}: {error}"
@@ -221,3 +221,7 @@ class _Subscription:
 
 def _nak(delay: float) -> bytes:
     return b'-NAK {"delay": %d}' % int(delay * 1e9)
+
+
+def _reason(error: Unavailable) -> str:
+    return error.detail if error.__cause__ is None else f"{error.detail} ({error.__cause__!r})"

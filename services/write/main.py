@@ -153,7 +153,7 @@ async def _settling(nats: Connection) -> AsyncIterator[Settle]:
             yield settling
         else:
             yield partial(
-                settle_and_purge, settle=settling, purge=cdn.purge, window=caches.window, patience=caches.timeout
+                settle_and_purge, settle=settling, purge=cdn.purge, window=caches.window, patience=caches.patience
             )
 
 

@@ -26,5 +26,11 @@ async def settle_and_purge(
     try:
         async with asyncio.timeout(patience):
             await purge(str(event.image.id))
-    except (Unavailable, TimeoutError) as error:
-        logger.warning("image %s may still be in a cache before the gateway: %r", event.image.id, error)
+    except Unavailable as error:
+        _warn(event, error.detail)
+    except TimeoutError:
+        _warn(event, f"not told within {patience:g} s")
+
+
+def _warn(event: ImageEvent, reason: str) -> None:
+    logger.warning("image %s may still be in a cache before the gateway: %s", event.image.id, reason)

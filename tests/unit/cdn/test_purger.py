@@ -10,7 +10,7 @@ from aiohttp import web
 from infrastructure.cdn.calls import calls_to
 from infrastructure.cdn.config import CdnConfig
 from infrastructure.cdn.open import open_cdn
-from infrastructure.cdn.purger import MOST, CdnFailed, Purger
+from infrastructure.cdn.purger import MOST, QUEUE, CdnFailed, Purger
 from tests.component.nginx.standin import StandIn
 
 
@@ -61,6 +61,66 @@ async def test_who_comes_while_a_call_is_under_way_is_told_by_the_next(cache, pu
     go_on.set()
     await asyncio.gather(first, *others[1:])
     assert [keys(request) for request in cache.asked] == [["a"], ["a", "b"]]
+
+
+async def test_whom_nobody_waits_for_is_not_in_the_way(cache, purger):
+    """The queue has the tags of those who still wait; when it is full the next one is told so at once."""
+    under_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_: web.Request) -> web.Response:
+        under_way.set()
+        await go_on.wait()
+        return web.Response()
+
+    cache.answer = slowly
+    first = asyncio.create_task(purger.purge("first"))
+    await under_way.wait()
+    waiting = [asyncio.create_task(purger.purge(str(number))) for number in range(QUEUE)]
+    await asyncio.sleep(0)
+    with pytest.raises(CdnFailed, match="wait to be forgotten"):
+        await purger.purge("one too many")
+    again = asyncio.create_task(purger.purge("0"))
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    last = asyncio.create_task(purger.purge("last"))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, again, last)
+    assert [keys(request) for request in cache.asked] == [["first"], ["0", "last"]]
+
+
+async def test_a_mistake_in_a_call_is_told_to_who_waits(cache):
+    """And the next one is made all the same."""
+    calls = iter([KeyError("a mistake"), calls_to(f"varnish://{cache.address}", "")])
+
+    def cache_or_mistake(tags):
+        call = next(calls)
+        if isinstance(call, Exception):
+            raise call
+        return call(tags)
+
+    async with aiohttp.ClientSession() as http:
+        purger = Purger([cache_or_mistake], http, timeout=5)
+        with pytest.raises(KeyError):
+            await purger.purge("a")
+        await purger.purge("a")
+    assert len(cache.asked) == 1
+
+
+def test_a_change_waits_for_two_calls():
+    """The one that is under way when it comes, and its own."""
+    assert CdnConfig(timeout=2).patience > 4
+
+
+async def test_a_failure_names_the_cache_without_its_secrets(cache):
+    """In its sentence too, which logs and the quarantine have."""
+    cache.answer = lambda _: web.Response(status=403)
+    async with open_cdn(CdnConfig(addresses=(f"http://ann:secret@{cache.address}/p",), timeout=5)) as opened:
+        assert opened is not None
+        with pytest.raises(CdnFailed) as failed:
+            await opened.purge("a")
+    assert failed.value.detail == str(failed.value) == f"{cache.address} answers 403"
 
 
 @pytest.mark.parametrize("status", [302, 403, 503])

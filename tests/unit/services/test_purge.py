@@ -47,11 +47,12 @@ async def test_what_is_about_no_image_is_in_no_cache():
 
 
 @pytest.mark.parametrize("hangs", [True, False])
-async def test_a_cache_that_fails_or_hangs_holds_nobody_up(hangs):
-    """The change is made; a worker tells the cache later."""
-    caches = Caches(Unavailable())
+async def test_a_cache_that_fails_or_hangs_holds_nobody_up(hangs, caplog):
+    """The change is made; a worker tells the cache later. The log has the reason."""
+    caches = Caches(Unavailable("varnish:6081 answers 403"))
     purging = (lambda _: asyncio.sleep(60)) if hangs else None
     assert ("settled", "0/1") in await settled(caches, make_event(ImageChanged), purging=purging)
+    assert ("not told within 0.05 s" if hangs else ": varnish:6081 answers 403") in caplog.text
 
 
 async def test_a_worker_tells_caches_twice():
