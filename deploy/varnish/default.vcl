@@ -1,6 +1,6 @@
 # Varnish before the gateway: keeps the bytes of public pictures, and forgets them when it is told to.
 #
-#     varnishd -a :6081 -f default.vcl -s malloc,1g
+#     varnishd -a :6081 -f default.vcl -s malloc,1g -s Transient=malloc,256m
 #     CHITRAM_CDN=varnish://this-host:6081        for all write services and workers
 #
 # Pictures whose answer carries a Surrogate-Key, the image's id, are kept as long as Cache-Control says. PURGE with that
@@ -39,10 +39,14 @@ sub vcl_recv {
         return (synth(200, "Purged"));
     }
 
+    # Varnish has put client.ip behind what X-Forwarded-For said. The gateway believes that one where this host is among
+    # its CHITRAM_TRUSTED_PROXIES, and what stands before it only when that came from one of them too.
+
     # Only bytes that anybody may have: everything else is for the services to decide, each time.
     if ((req.method != "GET" && req.method != "HEAD")
         || req.url !~ "^/api/v1/images/[^/?]+/(file|thumbnail|thumbnails/[^/?]+)(\?download=1)?$"
         || req.http.Authorization || req.http.X-Consistency-Token
+        || req.http.Cookie ~ "(^|[; ])chitram_consistency="
         || req.http.If-Match || req.http.If-Unmodified-Since) {
         return (pass);
     }
@@ -68,15 +72,16 @@ sub vcl_backend_response {
 
     # Nothing is given out after its time, but the gateway may say that it has not changed.
     set beresp.grace = 0s;
-    set beresp.keep = 1d;
 
     # A purge knows only what is kept already. An answer that was decided before it and comes after it must not be kept, so
     # none is that took long; who purges waits CHITRAM_CDN_WINDOW, which is more than this, before.
     if (beresp.status != 200 || !beresp.http.Surrogate-Key || now - bereq.time > 0.2s) {
         set beresp.uncacheable = true;
         set beresp.ttl = 1s;
+        set beresp.keep = 0s;
         return (deliver);
     }
+    set beresp.keep = 1d;
 }
 
 sub vcl_deliver {

@@ -24,12 +24,19 @@ def varnish(port: int, behind: int, directory: Path) -> Iterator[None]:
     config.write_text(SHIPPED.read_text().replace('"8080"', f'"{behind}"'))
     command = (VARNISHD, "-F", "-j", "none", "-n", directory / "varnish", "-a", f"127.0.0.1:{port}", "-f", config)
     with (directory / "varnish.log").open("w") as log:
-        process = subprocess.Popen((*command, "-s", "malloc,16m"), stdout=log, stderr=log)
+        stores = ("-s", "malloc,16m", "-s", "Transient=malloc,16m")
+        process = subprocess.Popen((*command, *stores), stdout=log, stderr=log)
         try:
             yield
         finally:
             process.terminate()
             process.wait()
+
+
+def objects_in_varnish(directory: Path) -> int:
+    """How many objects it has in all its stores, those that only say that something can't be kept among them."""
+    command = ("varnishstat", "-n", directory / "varnish", "-1", "-f", "MAIN.n_object")
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[1])
 
 
 async def answers(client: httpx.AsyncClient) -> None:

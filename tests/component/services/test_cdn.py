@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,13 +10,14 @@ import httpx
 import pytest
 from aiohttp import web
 
+from contracts.consistency import COOKIE
 from deploy.local.ports import choose
 from services.read.main import open_app as open_read
 from services.worker.main import open_app as open_worker
 from services.write.main import open_app as open_write
 from tests.component.gateway import gateway
 from tests.component.nginx.standin import StandIn
-from tests.component.services.edge import answers, varnish
+from tests.component.services.edge import answers, objects_in_varnish, varnish
 from tests.component.services.looking import IMAGES
 from tests.component.services.people import CHEAP, person
 from tests.eventually import eventually
@@ -36,13 +38,14 @@ def ports(tmp_path: Path) -> Iterator[tuple[int, int]]:
 
 @pytest.fixture
 async def edge(ports, serve, tmp_path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of Varnish, before a gateway, a read service and a write service."""
+    """A client of Varnish that keeps no cookies, before a gateway, a read service and a write service."""
     front, behind = ports
     write = await serve(open_write, CHITRAM_CDN=f"varnish://127.0.0.1:{front}", **PATIENT, **CHEAP)
     read = await serve(open_read)
     services = {"read": (read.base_url.netloc.decode(),), "write": (write.base_url.netloc.decode(),)}
+    none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     with gateway(behind, tmp_path, **services, max_file_size=1_000_000):
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{front}", timeout=30) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{front}", timeout=30, cookies=none) as client:
             await answers(client)
             yield client
 
@@ -117,6 +120,45 @@ async def test_varnish_keeps_no_answer_that_took_long(ports):
             assert (await client.request("PURGE", "/", headers={"surrogate-key": keys})).status_code == status
         await client.get(path)
         assert len(origin.asked) == asked + 1
+    await origin.stop()
+
+
+async def test_varnish_holds_nothing_of_what_it_may_not_keep(ports, tmp_path):
+    """Not for long: there is no end of addresses where nothing is."""
+    front, behind = ports
+    origin = StandIn(lambda _: web.Response(status=404))
+    origin.port = behind
+    await origin.start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{front}", timeout=30) as client:
+        await answers(client)
+        for _ in range(20):
+            assert (await client.get(f"{IMAGES}/{uuid4()}/file")).status_code == 404
+
+        def is_empty() -> None:
+            assert objects_in_varnish(tmp_path) == 0
+
+        await eventually(is_empty, within=60)
+    await origin.stop()
+
+
+async def test_who_has_changed_something_is_answered_by_the_gateway(ports):
+    """Whether his token comes as a header or as a cookie; other cookies change nothing."""
+    front, behind = ports
+    origin = StandIn(lambda _: web.Response(headers={"surrogate-key": str(uuid4()), "cache-control": "max-age=60"}))
+    origin.port = behind
+    await origin.start()
+    path = f"{IMAGES}/{uuid4()}/file"
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{front}", timeout=30) as client:
+        await answers(client)
+        await is_kept(client, path)
+        cookie = f"{COOKIE}=of-a-change"
+        for headers in ({TOKEN: "of-a-change"}, {"cookie": cookie}, {"cookie": f"a=b; {cookie}"}):
+            shown = await client.get(path, headers=headers)
+            assert shown.headers["x-cache"] == "miss"
+            assert headers.items() <= {name.lower(): value for name, value in origin.asked[-1].headers.items()}.items()
+        asked = len(origin.asked)
+        assert (await client.get(path, headers={"cookie": f"not_{cookie}"})).headers["x-cache"] == "hit"
+        assert len(origin.asked) == asked
     await origin.stop()
 
 
