@@ -14,8 +14,9 @@ SLACK = 0.5
 
 class CdnConfig(Struct, frozen=True, kw_only=True):
     """`addresses` are all that keep copies: `varnish://host:port`, `fastly://SERVICE`, `cloudflare://ZONE`,
-    `cloudfront://DISTRIBUTION`, or the `http(s)://` address of a hook. `token` is the secret that they want;
-    CloudFront's is `<access key>:<secret key>`. `timeout` is how many seconds one of them may take to answer.
+    `cloudfront://DISTRIBUTION`, or the `http(s)://` address of a hook. `token` is the secret that they want, so
+    those that get it are of one kind, and hooks on one host; CloudFront's is `<access key>:<secret key>`.
+    `timeout` is how many seconds one of them may take to answer.
     `window` is more seconds than lie between a cache's question to the gateway and its keeping the answer; in
     `deploy/varnish/default.vcl` these are 0.2.
     """
@@ -40,8 +41,25 @@ class CdnConfig(Struct, frozen=True, kw_only=True):
                 )
             if address.startswith(NETWORKS) and not self.token:
                 raise ValueError(f"CHITRAM_CDN_TOKEN: {address.partition(':')[0]} wants one")
+        told = {_who_is_told(address) for address in self.addresses} - {None}
+        if self.token and len(told) > 1:
+            raise ValueError(f"CHITRAM_CDN_TOKEN: one secret can't be for {' and '.join(sorted(map(str, told)))}")
+        if self.token and any(_has_password(address) for address in self.addresses):
+            raise ValueError("CHITRAM_CDN_TOKEN: a hook takes this or the password in its address, not both")
         if any(address.startswith("cloudfront") for address in self.addresses) and ":" not in self.token:
             raise ValueError("CHITRAM_CDN_TOKEN: for CloudFront expected <access key>:<secret key>")
+
+
+def _who_is_told(address: str) -> str | None:
+    """Who learns the secret by a call to an address: a network, or a hook's host; None for Varnish."""
+    parts = urlsplit(address)
+    if parts.scheme in HOOKS:
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return parts.scheme if parts.scheme in NETWORKS else None
+
+
+def _has_password(address: str) -> bool:
+    return address.startswith(HOOKS) and "@" in urlsplit(address).netloc
 
 
 def _is_address(text: str) -> bool:

@@ -48,8 +48,8 @@ class Purger:
     async def purge(self, tag: str) -> None:
         """Returns when no cache gives out any more what it keeps with a tag. Raises `CdnFailed`.
 
-        That takes up to two time-outs where no more than `MOST` wait. What a cache is just being sent by the gateway may
-        be kept after that.
+        That takes up to two time-outs where no more than `MOST` wait. What a cache is just being sent by the gateway
+        may be kept after that.
         """
         if tag not in self._queue and len(self._queue) == QUEUE:
             raise CdnFailed(f"{QUEUE} images wait to be forgotten already")
@@ -101,4 +101,3 @@ class Purger:
         except (aiohttp.ClientError, OSError) as error:
             told = "" if isinstance(error, aiohttp.InvalidURL) else f": {error}"  # that one quotes passwords
             raise CdnFailed(f"{where}: {type(error).__name__}{told}") from None
-

@@ -79,6 +79,30 @@ def test_a_network_without_its_secret_stops_the_start(variables):
         env.read(CdnConfig, {"CHITRAM_CDN": "cloudfront://E2EXAMPLE"} | variables)
 
 
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        "cloudfront://E2EXAMPLE,http://hook/p",
+        "fastly://S,cloudflare://Z",
+        "https://one.example/p,https://two.example/p",
+        "https://hook.example/p,http://hook.example/p",
+        "https://ann:password@hook.example/p",
+    ],
+)
+def test_a_secret_goes_to_one_party_only(addresses):
+    """Nobody is told what opens the account at another one. A hook takes a token or a password."""
+    with pytest.raises(env.ConfigError, match="CHITRAM_CDN_TOKEN") as refused:
+        env.read(CdnConfig, {"CHITRAM_CDN": addresses, "CHITRAM_CDN_TOKEN": "key:secret"})
+    assert "secret" not in str(refused.value).replace("one secret can't", "")
+    assert "ann:password" not in str(refused.value)
+
+
+@pytest.mark.parametrize("addresses", ["varnish://a:6081,cloudfront://E1,cloudfront://E2", "https://h/a,https://h/b"])
+def test_one_party_may_have_several_caches(addresses):
+    """And Varnish may stand beside it, which is told no secret."""
+    assert env.read(CdnConfig, {"CHITRAM_CDN": addresses, "CHITRAM_CDN_TOKEN": "key:secret"}).addresses
+
+
 def test_several_caches_may_be_told():
     """Each by its own address."""
     config = env.read(CdnConfig, {"CHITRAM_CDN": "varnish://a:6081,varnish://[::1]:6081,https://hooks.example/p"})
