@@ -38,6 +38,9 @@ PURGE = Consumer(
 """Only there where caches before the gateway are to be told."""
 CONSUMERS = (DERIVE, ERASE, REPAIR, PURGE)
 
+RELAY = "relay"
+"""Who has given up an event that the stream will never take, as the quarantine calls him."""
+
 
 def stream(prefix: str) -> str:
     """Name of the stream that holds every event."""

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts.events import Event, ImageDeleted, ImageEvent, decode
+from contracts.subjects import DERIVE, ERASE, PURGE, RELAY
 from infrastructure.postgres.connection import Connection, fetch
 from infrastructure.postgres.events import insert_event
 from infrastructure.postgres.primary import Primary
@@ -139,11 +140,14 @@ class Quarantine:
         """
 
         async def work(connection: Connection) -> Replayed:
-            rows = await fetch(connection, "SELECT payload FROM quarantine WHERE id = $1 FOR UPDATE", event_id)
+            rows = await fetch(
+                connection, "SELECT consumer, payload FROM quarantine WHERE id = $1 FOR UPDATE", event_id
+            )
             if not rows:
                 return Replayed.MISSING
             try:
-                event = await self._renewed(connection, decode(rows[0]["payload"]))
+                is_cached = PURGE.name in {row["consumer"] for row in rows}
+                event = await self._renewed(connection, decode(rows[0]["payload"]), is_cached=is_cached)
             except msgspec.DecodeError:
                 return Replayed.UNDECODABLE
             if event is not None:
@@ -153,41 +157,53 @@ class Quarantine:
 
         return (await self._primary.transact(work))[0]
 
-    async def _renewed(self, connection: Connection, event: Event) -> Event | None:
-        """The event as it is to be told now; None when nobody has to hear it any more."""
-        fields = {"id": self._new_id(), "occurred_at": self._clock()}
+    async def _renewed(self, connection: Connection, event: Event, *, is_cached: bool) -> Event | None:
+        """The event as it is to be told now; None when nobody has to hear it any more.
+
+        Who has it told to caches may still have to when the image is gone: all that others learn is that it is.
+        """
+        event = replace(event, id=self._new_id(), occurred_at=self._clock())
         if not isinstance(event, ImageEvent):
-            return replace(event, **fields)
+            return event
         rows = await fetch(connection, f"{SELECT_IMAGES} WHERE images.id = $1", event.subject_id)
-        if not rows:
+        image = image_of(rows[0]) if rows else None
+        if image is not None and image.deleted_at is None:
+            return replace(event, image=image)
+        is_to_be_erased = image is not None and isinstance(event, ImageDeleted)
+        if not (is_cached or is_to_be_erased):
             return None
-        image = image_of(rows[0])
-        if image.deleted_at is not None and not isinstance(event, ImageDeleted):
-            return None
-        return replace(event, image=image, **fields)
+        return ImageDeleted(event.id, event.occurred_at, image or event.image)
 
-    async def prune(self) -> int:
-        """Takes out those whose work was done by other means; gives their number.
+    async def prune(self, purges_before: datetime) -> int:
+        """Takes out those that have become pointless; gives their number.
 
-        An uploaded image that was rendered or deleted meanwhile, and a deleted one whose row is gone.
+        An uploaded image that was rendered or deleted meanwhile, a deleted one whose row is gone, and what caches were
+        to forget that was given up before `purges_before`.
         """
         rows = await self._primary.fetch(
             """
             DELETE FROM quarantine
             WHERE
-                (type = 'image.deleted.v1' AND NOT EXISTS (
-                    SELECT 1 FROM images WHERE images.id = quarantine.subject_id
-                ))
-                OR (type = 'image.uploaded.v1' AND subject_id IS NOT NULL AND NOT EXISTS (
-                    SELECT 1
-                    FROM images
-                    INNER JOIN blobs ON images.blob_id = blobs.id
-                    WHERE
-                        images.id = quarantine.subject_id
-                        AND images.deleted_at IS NULL
-                        AND (images.pending OR blobs.state <> 'ready')
+                (consumer = $3 AND quarantined_at < $4)
+                OR (subject_id IS NOT NULL AND (
+                    (consumer = any($1::text[]) AND type = 'image.deleted.v1' AND NOT EXISTS (
+                        SELECT 1 FROM images WHERE images.id = quarantine.subject_id
+                    ))
+                    OR (consumer = any($2::text[]) AND type = 'image.uploaded.v1' AND NOT EXISTS (
+                        SELECT 1
+                        FROM images
+                        INNER JOIN blobs ON images.blob_id = blobs.id
+                        WHERE
+                            images.id = quarantine.subject_id
+                            AND images.deleted_at IS NULL
+                            AND (images.pending OR blobs.state <> 'ready')
+                    ))
                 ))
             RETURNING id
-            """
+            """,
+            [ERASE.name, RELAY],
+            [DERIVE.name, RELAY],
+            PURGE.name,
+            purges_before,
         )
         return len(rows)

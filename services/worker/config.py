@@ -21,6 +21,7 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     before a day.
     `erase_grace` is how many seconds the objects of an image stay after it was erased.
     `trash` is how many seconds images stay in the trash (30 days).
+    `max_age` is how many seconds caches may keep public bytes.
     `keep_keys` is how many seconds an upload can be sent again under its Idempotency-Key.
     `scrub_rate` is how many MB a second the background walk reads, `scrub_age` after how many seconds a copy
     that was found good is read again. `sweep_every` is the seconds between two sweeps, `sweep_grace` how old an
@@ -43,6 +44,7 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     )
     erase_grace: Seconds = msgspec.field(name="CHITRAM_ERASE_GRACE", default=5)
     trash: Seconds = msgspec.field(name="CHITRAM_TRASH", default=30 * DAY)
+    max_age: Seconds = msgspec.field(name="CHITRAM_MAX_AGE", default=3600)
     keep_keys: Annotated[int, msgspec.Meta(ge=1, le=TEN_YEARS)] = msgspec.field(
         name="CHITRAM_IDEMPOTENCY_KEEP", default=86_400
     )

@@ -189,7 +189,8 @@ class Work:
         yield background(keep_forgetting_keys(keep_keys, keys=IdempotencyKeys(primary), clock=utc_now))
         tidying = partial(keep_tidying, outbox=self._outbox, shelf=self._shelf, clock=utc_now)
         keep, after = timedelta(seconds=config.keep_published), timedelta(seconds=config.reconcile_after)
-        yield background(tidying(keep, after, reconciler=self._on_primary(Reconciler)))
+        max_age = timedelta(seconds=config.max_age)
+        yield background(tidying(keep, after, max_age, reconciler=self._on_primary(Reconciler)))
         people = partial(
             keep_tidying_people,
             departures=self._on_primary(Departures),

@@ -288,7 +288,9 @@ class QuarantineKeeper(Protocol):
         """How many there are of each consumer."""
         ...
 
-    async def prune(self) -> int: ...
+    async def prune(self, purges_before: datetime) -> int:
+        """Gives how many it let go. Those of `purge` go by their age."""
+        ...
 
 
 class Reconciler(Protocol):

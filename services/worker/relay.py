@@ -8,6 +8,7 @@ import msgspec
 
 from contracts.errors import Unavailable
 from contracts.events import Event, EventTooLarge, decode
+from contracts.subjects import RELAY
 from infrastructure.failpoints import failpoint
 from services.worker.ports import Batch, Keeper, Outbox, OutboxRow, Publish
 
@@ -21,10 +22,6 @@ POLL = 1.0
 
 PAUSE = 0.5
 """Seconds before trying again when the primary or the stream is not there."""
-
-
-RELAY = "relay"
-"""Who has given up an event that the stream will never take, as the quarantine calls him."""
 
 
 class Unpublishable(msgspec.Struct, frozen=True):

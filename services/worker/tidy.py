@@ -5,10 +5,9 @@ import logging
 from datetime import datetime, timedelta
 
 from contracts.errors import Unavailable
-from contracts.subjects import CONSUMERS
+from contracts.subjects import CONSUMERS, RELAY
 from infrastructure.telemetry import metrics
 from services.worker.ports import Clock, OutboxKeeper, QuarantineKeeper, Reconciler
-from services.worker.relay import RELAY
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +21,12 @@ async def tidy(keep_published: timedelta, *, outbox: OutboxKeeper, clock: Clock)
     await outbox.prune(clock() - keep_published)
 
 
-async def tidy_quarantine(*, shelf: QuarantineKeeper) -> None:
-    """Lets go of what was done by other means, and measures what is left of each consumer. Raises `Unavailable`."""
-    await shelf.prune()
+async def tidy_quarantine(max_age: timedelta, *, shelf: QuarantineKeeper, clock: Clock) -> None:
+    """Lets go of what has become pointless, and measures what is left of each consumer. Raises `Unavailable`.
+
+    Caches need not be told any more when as much time has passed as they may keep an answer, `max_age`.
+    """
+    await shelf.prune(clock() - max_age)
     counts = await shelf.count()
     for name in (RELAY, *(consumer.name for consumer in CONSUMERS)):
         metrics.quarantined_events.labels(name).set(counts.get(name, 0))
@@ -40,6 +42,7 @@ async def reconcile(before: datetime, *, reconciler: Reconciler) -> None:
 async def keep_tidying(
     keep_published: timedelta,
     reconcile_after: timedelta,
+    max_age: timedelta,
     *,
     outbox: OutboxKeeper,
     shelf: QuarantineKeeper,
@@ -55,7 +58,7 @@ async def keep_tidying(
         try:
             await reconcile(clock() - reconcile_after, reconciler=reconciler)
             await tidy(keep, outbox=outbox, clock=clock)
-            await tidy_quarantine(shelf=shelf)
+            await tidy_quarantine(max_age, shelf=shelf, clock=clock)
         except Unavailable as error:
             logger.warning("the outbox can't be tidied: %s", error)
         await asyncio.sleep(min(EVERY, reconcile_after.total_seconds() / 2))

@@ -190,6 +190,24 @@ async def test_what_is_not_the_events_fault_is_borne_longer(connection):
     assert worker.exhausted == []
 
 
+async def test_what_was_unavailable_to_the_end_is_the_reason(connection):
+    """In the words of what failed, and with the cause where there is one."""
+
+    def because(cause: Exception | None) -> Unavailable:
+        error = Unavailable("varnish:6081 answers 403.")
+        error.__cause__ = cause
+        return error
+
+    attempts = 4 * QUICK.max_deliver
+    worker = Worker(*[because(None)] * attempts, *[because(OSError("no way"))] * attempts)
+    async with working(connection, worker):
+        for number in (1, 2):
+            await publish(connection, make_event())
+            await becomes(lambda number=number: len(worker.exhausted), number)
+    said = "varnish:6081 answers 403."
+    assert [given_up.reason for given_up in worker.exhausted] == [said, f"{said} (OSError('no way'))"]
+
+
 async def test_an_event_that_kills_its_workers_is_given_up_unhandled(connection):
     """Delivered again and again without any outcome, it is at last not handled any more."""
     worker = Worker()

@@ -1,15 +1,17 @@
 """What was given up is kept with its reason, and tried again when somebody wishes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from contracts.events import ImageDeleted, ImageUploaded, decode, encode, event_type
+from contracts.events import ImageChanged, ImageDeleted, ImageTrashed, ImageUploaded, decode, encode, event_type
 from contracts.images import Failure
 from infrastructure.nats.delivery import GivenUp
 from infrastructure.postgres.quarantine import REASON, Quarantine, Replayed
 from tests.component.postgres.images import RENDERED, plain_image
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -97,10 +99,10 @@ async def test_a_deletion_can_be_replayed(shelf, ledger, outbox):
 async def test_what_can_not_be_decoded_stays(shelf):
     """And what is not there can't be replayed."""
     event_id = uuid4()
-    await shelf.insert(GivenUp(event_id, "derive", None, "image.uploaded.v9", b"?", "It can't be decoded.", 1))
+    await shelf.insert(GivenUp(event_id, "erase", None, "image.deleted.v1", b"?", "It can't be decoded.", 1))
     assert await shelf.replay(event_id) is Replayed.UNDECODABLE
     assert await shelf.replay(uuid4()) is Replayed.MISSING
-    assert await shelf.prune() == 0
+    assert await shelf.prune(LONG_AGO) == 0
     assert [row.id for row in await shelf.select()] == [event_id]
 
 
@@ -114,5 +116,35 @@ async def test_what_was_done_by_other_means_is_let_go(shelf, ledger):
     await keep(shelf, deleted)
     await keep(shelf, plain_image(), ImageDeleted, consumer="erase")
     kept = {(await keep(shelf, open_)).id, (await keep(shelf, gone, ImageDeleted, consumer="erase")).id}
-    assert await shelf.prune() == 3
+    assert await shelf.prune(LONG_AGO) == 3
     assert {row.id for row in await shelf.select()} == kept
+
+
+@pytest.mark.parametrize("kind", [ImageChanged, ImageTrashed, ImageDeleted])
+async def test_what_caches_were_to_forget_stays_when_the_image_is_gone(shelf, outbox, kind):
+    """They may still have it. Tried again it is a deletion, which readers may believe of what is gone."""
+    image = plain_image()
+    event = await keep(shelf, image, kind, consumer="purge")
+    assert await shelf.prune(LONG_AGO) == 0
+    assert await shelf.replay(event.id) is Replayed.SENT
+    told = decode((await outbox.peek(10))[-1].payload)
+    assert (type(told), told.image, await shelf.select()) == (ImageDeleted, image, ())
+
+
+async def test_what_caches_were_to_forget_is_told_as_it_is_now(shelf, ledger, outbox):
+    """A change of an image that was deleted since, and is still to be erased, is its deletion."""
+    there, deleted = await upload(ledger), await upload(ledger)
+    gone = (await ledger.delete(deleted.id, lambda _: None)).image
+    for event in [await keep(shelf, image, ImageChanged, consumer="purge") for image in (there, deleted)]:
+        assert await shelf.replay(event.id) is Replayed.SENT
+    changed, erased = [decode(row.payload) for row in (await outbox.peek(10))[-2:]]
+    assert (type(changed), changed.image.id, type(erased), erased.image) == (ImageChanged, there.id, ImageDeleted, gone)
+
+
+async def test_caches_need_not_be_told_of_what_they_may_not_have_any_more(shelf):
+    """Whatever it was about; others' events have no such end."""
+    for kind in (ImageChanged, ImageTrashed, ImageDeleted):
+        await keep(shelf, plain_image(), kind, consumer="purge")
+    kept = await keep(shelf, plain_image(), ImageChanged, consumer="relay")
+    assert await shelf.prune(datetime.now(UTC) + timedelta(hours=1)) == 3
+    assert [row.id for row in await shelf.select()] == [kept.id]
