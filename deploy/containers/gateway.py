@@ -7,6 +7,7 @@ import msgspec
 
 from deploy.containers.places import Places
 from infrastructure import env
+from infrastructure.nginx.config import ProxyConfig
 from infrastructure.nginx.render import Gateway, Pace, Patience, Tls
 from services.write.config import WriteConfig
 
@@ -41,7 +42,7 @@ SECRETS = Path("/run/secrets")
 
 
 def gateway(places: Places) -> Gateway:
-    """Reads the rest from the environment: the greatest file, the cache. Raises `env.ConfigError`."""
+    """Reads the rest from the environment: the greatest file, the cache, trusted proxies. Raises `env.ConfigError`."""
     config = env.read(GatewayConfig)
     return Gateway(
         listen="8080",
@@ -56,6 +57,7 @@ def gateway(places: Places) -> Gateway:
         resolver=DOCKERS_DNS,
         patience=PATIENCE,
         pace=Pace() if config.pace else None,
+        trusted=env.read(ProxyConfig).trusted,
         tls=_tls(config) if config.tls else None,
     )
 

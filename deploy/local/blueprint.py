@@ -7,7 +7,7 @@ from deploy.local.layout import Layout
 from deploy.local.part import Part
 from deploy.local.ports import HOST
 from deploy.local.servers import nats, nginx, postgres, seaweedfs, service, valkey
-from deploy.local.settings import max_file_size
+from deploy.local.settings import max_file_size, trusted_proxies
 from infrastructure.nginx.render import Gateway
 
 REPLICAS = ("postgres-replica-1", "postgres-replica-2")
@@ -171,5 +171,6 @@ def _nginx(facts: Facts, layout: Layout) -> nginx.Server:
             user=nginx.this_user(),
             workers="2",
             open_files=nginx.open_files(),
+            trusted=trusted_proxies(facts.settings),
         ),
     )

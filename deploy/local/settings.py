@@ -9,6 +9,7 @@ from infrastructure import env
 from infrastructure.cdn.config import CdnConfig
 from infrastructure.imaging.config import FenceConfig, ImagingLimits
 from infrastructure.nats.config import NatsConfig
+from infrastructure.nginx.config import ProxyConfig
 from infrastructure.passwords.config import PasswordConfig
 from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
 from infrastructure.redis.config import RedisConfig
@@ -26,7 +27,7 @@ from services.write.config import AccountsConfig, GateConfig, WriteConfig
 
 CONFIGS: tuple[type[msgspec.Struct], ...] = (
     *(WriteConfig, GateConfig, RateConfig, AccountsConfig, PasswordConfig, ReadConfig, WorkerConfig),
-    *(ImagingLimits, FenceConfig, ScannerConfig, CdnConfig, TelemetryConfig),
+    *(ImagingLimits, FenceConfig, ScannerConfig, CdnConfig, ProxyConfig, TelemetryConfig),
     *(
         SecretsConfig,
         CrossOriginConfig,
@@ -55,6 +56,11 @@ def check(environment: Mapping[str, str]) -> None:
 def max_file_size(settings: Mapping[str, str]) -> int:
     """Bytes that the write service takes for one picture. Raises `Trouble`."""
     return _read(WriteConfig, settings).max_file_size
+
+
+def trusted_proxies(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """Whom the gateway believes where a request came from. Raises `Trouble`."""
+    return _read(ProxyConfig, settings).trusted
 
 
 def _read(config: type[env.C], environment: Mapping[str, str]) -> env.C:

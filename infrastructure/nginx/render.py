@@ -78,6 +78,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     `read` and `write` are `host:port`. `max_file_size` is in bytes. `state` is a directory for its own files, `cache`
     one for objects, up to `cache_size` (`1g`). With a `resolver` (Docker's is 127.0.0.11) names of services are looked
     up again every second. `patience` is how long it bears with services. Without a `pace` nobody is held up here.
+    `trusted` are addresses and networks of proxies that are believed where a request came from, see `ProxyConfig`.
     """
 
     listen: str
@@ -94,6 +95,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     patience: Patience = Patience()
     tls: Tls | None = None
     pace: Pace | None = None
+    trusted: tuple[str, ...] = ()
 
 
 def render(gateway: Gateway) -> str:
@@ -115,6 +117,7 @@ def render(gateway: Gateway) -> str:
         "any_read_servers": _lines(8, _servers(gateway.read, gateway, remember=False)),
         "any_write_servers": _lines(8, _servers(gateway.write, gateway, remember=False)),
         "cookies": _lines(8, ["proxy_cookie_flags ~ secure;"] if gateway.tls else []),
+        "trusted": _lines(4, _trusted(gateway.trusted)),
         "pace_zones": _lines(4, _pace_zones(gateway.pace)),
         "pace": _lines(8, _pace(gateway.pace)),
         "connect_timeout": gateway.patience.connect,
@@ -130,6 +133,17 @@ def render(gateway: Gateway) -> str:
         "problem_locations": _lines(8, problems.locations(gateway.max_file_size)),
     }
     return re.sub(r"@\{(\w+)\}", lambda found: values[found[1]], TEMPLATE.read_text())
+
+
+def _trusted(proxies: tuple[str, ...]) -> list[str]:
+    """The last address of X-Forwarded-For that is no trusted proxy's is the client's; what precedes it may be a lie."""
+    if not proxies:
+        return []
+    return [
+        *(f"set_real_ip_from {proxy};" for proxy in proxies),
+        "real_ip_header X-Forwarded-For;",
+        "real_ip_recursive on;",
+    ]
 
 
 def _pace_zones(pace: Pace | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -61,6 +62,23 @@ async def test_services_learn_the_client_from_nginx_alone(scene):
     assert asked.headers["X-Forwarded-Proto"] == "http"
     assert asked.headers["X-Forwarded-Host"] == asked.headers["Host"] == "pictures.example"
     assert not {"X-Real-IP", "Forwarded", "Connection"} & set(asked.headers)
+
+
+@pytest.mark.parametrize(
+    ("peer", "trusted", "client"),
+    [
+        ("127.0.0.1", ("127.0.0.1",), "192.0.2.7"),
+        ("127.0.0.1", ("127.0.0.0/30", "192.0.2.0/24"), "198.51.100.9"),
+        ("127.0.0.5", ("127.0.0.1",), "127.0.0.5"),
+    ],
+)
+async def test_only_a_trusted_proxy_is_believed_who_the_client_is(scene, peer, trusted, client):
+    """It is the last address that no trusted proxy has: what stands before it the client itself may have written."""
+    await scene.reconfigure(trusted=trusted)
+    way = httpx.AsyncHTTPTransport(local_address=peer)
+    async with httpx.AsyncClient(base_url=scene.client.base_url, transport=way, timeout=20) as proxy:
+        await proxy.get(IMAGE, headers={"X-Forwarded-For": "203.0.113.1, 198.51.100.9, 192.0.2.7"})
+    assert scene.reads[-1].headers["X-Forwarded-For"] == client
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("abc-1.2_3", True), ("x" * 64, True), ("x" * 65, False), ("a b", False)])

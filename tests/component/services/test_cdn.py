@@ -162,6 +162,19 @@ async def test_who_has_changed_something_is_answered_by_the_gateway(ports):
     await origin.stop()
 
 
+async def test_varnish_says_last_who_has_asked_it(ports):
+    """So a gateway that trusts it believes nothing that the client has written before that."""
+    front, behind = ports
+    origin = StandIn(lambda _: web.Response())
+    origin.port = behind
+    await origin.start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{front}", timeout=30) as client:
+        await answers(client)
+        await client.get(IMAGES, headers={"X-Forwarded-For": "192.0.2.7"})
+        assert origin.asked[-1].headers["X-Forwarded-For"] == "192.0.2.7, 127.0.0.1"
+    await origin.stop()
+
+
 async def test_a_cache_that_fails_holds_nobody_up_and_is_told_later(serve):
     """The deletion is answered, and a worker tells the cache until it has heard."""
     hook = StandIn(lambda _: web.Response(status=503))

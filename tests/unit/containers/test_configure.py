@@ -134,6 +134,15 @@ def test_floods_are_held_up_where_the_public_comes(config, monkeypatch):
     assert "limit_conn connections 100;" in conf
 
 
+def test_the_gateway_believes_the_proxies_it_is_told_of(config, monkeypatch):
+    """And by default nobody."""
+    configure.main()
+    assert "set_real_ip_from" not in (config / "nginx" / "nginx.conf").read_text()
+    monkeypatch.setenv("CHITRAM_TRUSTED_PROXIES", "10.0.0.0/8")
+    configure.main()
+    assert "set_real_ip_from 10.0.0.0/8;" in (config / "nginx" / "nginx.conf").read_text()
+
+
 def test_the_pooler_sets_the_deadlines_that_sessions_ask_for(config, monkeypatch):
     """In milliseconds, as the services have them."""
     monkeypatch.setenv("CHITRAM_POSTGRES_LOCK_TIMEOUT", "1.5")

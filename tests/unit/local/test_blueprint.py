@@ -71,6 +71,12 @@ def test_gateway_takes_what_the_write_service_takes():
     assert _drawn(Counts()).nginx.gateway.max_file_size == WriteConfig().max_file_size
 
 
+def test_gateway_believes_the_proxies_it_is_told_of():
+    """And by default nobody."""
+    assert _drawn(Counts()).nginx.gateway.trusted == ()
+    assert _drawn(Counts(), {"CHITRAM_TRUSTED_PROXIES": "10.0.0.7"}).nginx.gateway.trusted == ("10.0.0.7",)
+
+
 def test_no_secret_stands_in_a_command(plan):
     """Everyone on a machine can list commands."""
     for part in plan.parts:

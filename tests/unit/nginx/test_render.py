@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from infrastructure import env
+from infrastructure.nginx.config import ProxyConfig
 from infrastructure.nginx.problems import PROBLEMS
 from infrastructure.nginx.render import MULTIPART_ROOM, Gateway, Tls, render
 
@@ -60,6 +62,22 @@ def test_cookies_stay_with_tls_where_there_is_some():
     assert "secure" not in render(GATEWAY)
     tls = Tls(listen="8443", certificate=Path("/c"), key=Path("/k"))
     assert "proxy_cookie_flags ~ secure;" in render(msgspec.structs.replace(GATEWAY, tls=tls))
+
+
+def test_nobody_is_believed_but_trusted_proxies():
+    """Without any, where a request came from is who has sent it."""
+    assert "real_ip" not in render(GATEWAY)
+    text = render(msgspec.structs.replace(GATEWAY, trusted=("10.0.0.0/8", "::1")))
+    for line in ("set_real_ip_from 10.0.0.0/8;", "set_real_ip_from ::1;", "real_ip_recursive on;"):
+        assert line in text
+    assert "real_ip_header X-Forwarded-For;" in text
+
+
+@pytest.mark.parametrize("proxies", ["proxy.example", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.1;"])
+def test_proxies_that_can_not_be_trusted_stop_the_start(proxies):
+    """What is no network, and one in which everybody is."""
+    with pytest.raises(env.ConfigError, match="CHITRAM_TRUSTED_PROXIES"):
+        env.read(ProxyConfig, {"CHITRAM_TRUSTED_PROXIES": f"10.0.0.0/8,{proxies}"})
 
 
 @pytest.mark.parametrize("path", ["relative", '/a"b', "/a$b", "/a\nb", "/a\\b"])
