@@ -11,6 +11,9 @@ NETWORKS = ("fastly", "cloudflare", "cloudfront")
 SLACK = 0.5
 """Seconds for what our own process needs, besides."""
 
+MOST_HELD_UP = 7.0
+"""Seconds that caches may hold up a change, which has nine for everything."""
+
 
 class CdnConfig(Struct, frozen=True, kw_only=True):
     """`addresses` are all that keep copies: `varnish://host:port`, `fastly://SERVICE`, `cloudflare://ZONE`,
@@ -23,7 +26,7 @@ class CdnConfig(Struct, frozen=True, kw_only=True):
 
     addresses: tuple[str, ...] = field(name="CHITRAM_CDN", default=())
     token: str = field(name="CHITRAM_CDN_TOKEN", default="")
-    timeout: Annotated[float, Meta(gt=0, le=5)] = field(name="CHITRAM_CDN_TIMEOUT", default=1.0)
+    timeout: Annotated[float, Meta(gt=0, le=3)] = field(name="CHITRAM_CDN_TIMEOUT", default=1.0)
     window: Annotated[float, Meta(ge=0, le=2)] = field(name="CHITRAM_CDN_WINDOW", default=0.3)
 
     @property
@@ -32,7 +35,12 @@ class CdnConfig(Struct, frozen=True, kw_only=True):
         return 2 * self.timeout + SLACK
 
     def __post_init__(self) -> None:
-        """Refuses what nothing could be reached by."""
+        """Refuses what nothing could be reached by, and what no change could wait for."""
+        if self.patience + self.window > MOST_HELD_UP:
+            raise ValueError(
+                "CHITRAM_CDN_TIMEOUT: twice this and CHITRAM_CDN_WINDOW together may be "
+                f"{MOST_HELD_UP - SLACK:g} at most"
+            )
         for address in self.addresses:
             if not _is_address(address):
                 raise ValueError(

@@ -24,7 +24,7 @@ from tests.eventually import eventually
 from tests.pictures import jpeg
 
 TOKEN = "x-consistency-token"
-PATIENT = {"CHITRAM_CDN_TIMEOUT": "5"}
+PATIENT = {"CHITRAM_CDN_TIMEOUT": "3"}
 """No test is about how fast Varnish is."""
 
 

@@ -7,10 +7,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from infrastructure import env
 from infrastructure.cdn.calls import calls_to
-from infrastructure.cdn.config import CdnConfig
+from infrastructure.cdn.config import MOST_HELD_UP, CdnConfig
 from infrastructure.cdn.open import open_cdn
 from infrastructure.cdn.purger import MOST, QUEUE, CdnFailed, Purger
+from services.write.http.budget import BUDGET
 from tests.component.nginx.standin import StandIn
 
 
@@ -26,13 +28,26 @@ async def cache() -> AsyncIterator[StandIn]:
 @pytest.fixture
 async def purger(cache) -> AsyncIterator[Purger]:
     """What tells it."""
-    async with open_cdn(CdnConfig(addresses=(f"varnish://{cache.address}",), timeout=5)) as opened:
+    async with open_cdn(CdnConfig(addresses=(f"varnish://{cache.address}",), timeout=3)) as opened:
         assert opened is not None
         yield opened
 
 
 def keys(request) -> list[str]:
     return request.headers["surrogate-key"].split()
+
+
+def held(cache) -> tuple[asyncio.Event, asyncio.Event]:
+    """The cache has a call in hand when the first is set, and answers it when the second is."""
+    under_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_: web.Request) -> web.Response:
+        under_way.set()
+        await go_on.wait()
+        return web.Response()
+
+    cache.answer = slowly
+    return under_way, go_on
 
 
 async def test_those_who_come_meanwhile_share_a_call(cache, purger):
@@ -45,14 +60,7 @@ async def test_those_who_come_meanwhile_share_a_call(cache, purger):
 
 async def test_who_comes_while_a_call_is_under_way_is_told_by_the_next(cache, purger):
     """The cache may have done its work already."""
-    under_way, go_on = asyncio.Event(), asyncio.Event()
-
-    async def slowly(_: web.Request) -> web.Response:
-        under_way.set()
-        await go_on.wait()
-        return web.Response()
-
-    cache.answer = slowly
+    under_way, go_on = held(cache)
     first = asyncio.create_task(purger.purge("a"))
     await under_way.wait()
     others = [asyncio.create_task(purger.purge(tag)) for tag in "aab"]
@@ -65,14 +73,7 @@ async def test_who_comes_while_a_call_is_under_way_is_told_by_the_next(cache, pu
 
 async def test_whom_nobody_waits_for_is_not_in_the_way(cache, purger):
     """The queue has the tags of those who still wait; when it is full the next one is told so at once."""
-    under_way, go_on = asyncio.Event(), asyncio.Event()
-
-    async def slowly(_: web.Request) -> web.Response:
-        under_way.set()
-        await go_on.wait()
-        return web.Response()
-
-    cache.answer = slowly
+    under_way, go_on = held(cache)
     first = asyncio.create_task(purger.purge("first"))
     await under_way.wait()
     waiting = [asyncio.create_task(purger.purge(str(number))) for number in range(QUEUE)]
@@ -109,14 +110,17 @@ async def test_a_mistake_in_a_call_is_told_to_who_waits(cache):
 
 
 def test_a_change_waits_for_two_calls():
-    """The one that is under way when it comes, and its own."""
+    """The one that is under way when it comes, and its own; what takes longer than a change may is refused."""
     assert CdnConfig(timeout=2).patience > 4
+    with pytest.raises(env.ConfigError, match="CHITRAM_CDN_TIMEOUT"):
+        env.read(CdnConfig, {"CHITRAM_CDN_TIMEOUT": "3", "CHITRAM_CDN_WINDOW": "2"})
+    assert MOST_HELD_UP < BUDGET
 
 
 async def test_a_failure_names_the_cache_without_its_secrets(cache):
     """In its sentence too, which logs and the quarantine have."""
     cache.answer = lambda _: web.Response(status=403)
-    async with open_cdn(CdnConfig(addresses=(f"http://ann:secret@{cache.address}/p",), timeout=5)) as opened:
+    async with open_cdn(CdnConfig(addresses=(f"http://ann:secret@{cache.address}/p",), timeout=3)) as opened:
         assert opened is not None
         with pytest.raises(CdnFailed) as failed:
             await opened.purge("a")
