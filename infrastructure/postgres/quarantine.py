@@ -160,7 +160,7 @@ class Quarantine:
     async def _renewed(self, connection: Connection, event: Event, *, is_cached: bool) -> Event | None:
         """The event as it is to be told now; None when nobody has to hear it any more.
 
-        Who has it told to caches may still have to when the image is gone: all that others learn is that it is.
+        What caches were to forget (`is_cached`) is told even of an image that is gone, as its deletion.
         """
         event = replace(event, id=self._new_id(), occurred_at=self._clock())
         if not isinstance(event, ImageEvent):
