@@ -228,6 +228,7 @@ async def test_it_tells_operators_what_it_knows_of_an_image(view, read):
         assert 0 < told["needed"] <= told["replica_position"]
         if told["memory"] is None:
             await read.get(f"{IMAGES}/{view['id']}")
+        assert told["memory"] is not None
         assert told["memory"]["version"] == view["version"]
         assert told["memory"]["as_of"] >= told["needed"]
 
