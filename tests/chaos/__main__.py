@@ -67,7 +67,8 @@ async def _run_all(scenarios: list[Scenario], options: tuple[str, ...], given: a
 async def _run(scenario: Scenario, stack: ChaosStack, given: argparse.Namespace, sabotage: str = "") -> Verdict:
     seed = random.randrange(10**6) if given.seed is None else given.seed
     console.print(f"\n{scenario.name} (seed {seed}): {scenario.story}", markup=False)
-    verdict = await run(scenario, stack, seed=seed, seconds=given.seconds)
+    seconds = given.seconds or (None if given.scenario else scenario.quick)
+    verdict = await run(scenario, stack, seed=seed, seconds=seconds)
     report.tell(verdict, HISTORIES / f"{scenario.name}{sabotage and f'-without-{sabotage}'}-{seed}.jsonl")
     return verdict
 

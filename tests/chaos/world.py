@@ -69,7 +69,8 @@ Body = Callable[[World], Awaitable[None]]
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """A fault, what is promised meanwhile, and how long its run takes.
 
-    `body` runs while clients work. `seconds` is how long the fault lasts. `fresh_within` is for rule P4, None where
+    `body` runs while clients work. `seconds` is how long the fault lasts, `quick` how long in a run of all scenarios
+    where that would take too much of it. `fresh_within` is for rule P4, None where
     NATS or the readers are touched. `shows` has the builds, broken on purpose, that must fail it, and the rules that
     they break.
     """
@@ -78,6 +79,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     body: Body
     story: str
     seconds: float
+    quick: float | None
     promises: tuple[Promise, ...]
     fresh_within: float | None
     shows: dict[str, str]
@@ -101,6 +103,7 @@ def reads_at(*targets: str, ratio: float = 0.99) -> Promise:
 def scenario(
     *,
     seconds: float = 12.0,
+    quick: float | None = None,
     promises: tuple[Promise, ...] = EVERYTHING_GOES_ON,
     fresh_within: float | None = None,
     shows: dict[str, str] | None = None,
@@ -119,6 +122,7 @@ def scenario(
             body=body,
             story=(body.__doc__ or "").strip(),
             seconds=seconds,
+            quick=quick,
             promises=promises,
             fresh_within=fresh_within,
             shows=shows or {},

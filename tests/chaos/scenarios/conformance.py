@@ -9,7 +9,7 @@ LONGEST = 1800.0
 """Seconds after which it has got stuck."""
 
 
-@scenario(seconds=60)
+@scenario(seconds=60, quick=15)
 async def conformance(world: World) -> None:
     """schemathesis tries every operation with everything it can think of, all its checks on."""
     options = ("--seed", str(world.rng.randrange(10**6)), "--max-time", str(int(world.seconds)))

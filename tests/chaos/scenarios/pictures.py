@@ -26,7 +26,7 @@ SETTLED = 120.0
 """Seconds in which everything that was taken in has to be decided."""
 
 
-@scenario(seconds=400, pace=Pace(persons=1, readers=1, listers=1, think=0.5))
+@scenario(seconds=400, quick=40, pace=Pace(persons=1, readers=1, listers=1, think=0.5))
 async def fuzz(world: World) -> None:
     """Good files changed at random, and bombs, 25 a second: nobody dies, and others wait at most twice as long."""
     before = await _pids(world)
@@ -34,10 +34,11 @@ async def fuzz(world: World) -> None:
         usual = [await _becomes_ready(session) for _ in range(SAMPLES)]
         with world.fault("hostile files"):
             attack = asyncio.create_task(_attack(world, session))
-            meanwhile = []
-            while not attack.done():
-                meanwhile.append(await _becomes_ready(session))
-            taken = await attack
+            try:
+                meanwhile = await _ready_times(session, until=attack)
+                taken = await attack
+            finally:
+                attack.cancel()
         await _all_settle(world, session, taken)
         await _forget(session, taken)
     ratio = median(meanwhile) / median(usual)
@@ -74,6 +75,13 @@ async def _becomes_ready(session: aiohttp.ClientSession) -> float:
     took = time.monotonic() - began
     await _forget(session, [(answer["id"], answer["delete_token"])])
     return took
+
+
+async def _ready_times(session: aiohttp.ClientSession, *, until: asyncio.Task[list[tuple[str, str]]]) -> list[float]:
+    times = []
+    while not until.done():
+        times.append(await _becomes_ready(session))
+    return times
 
 
 async def _attack(world: World, session: aiohttp.ClientSession) -> list[tuple[str, str]]:

@@ -14,7 +14,8 @@ from tests.chaos.calls import IMAGES
 from tests.chaos.world import READS_GO_ON, Pace, World, scenario
 from tests.pictures import noise
 
-UPLOADS = 1000
+RATE = 25
+"""Uploads a second that are to be aborted: in 40 seconds 1,000."""
 AT_ONCE = 8
 LONGEST = 240.0
 RENDERED = 900.0
@@ -27,9 +28,9 @@ SLOW = 0.3
 """Part of the uploads that stop in the middle of their body."""
 
 
-@scenario(seconds=40, promises=(READS_GO_ON,), pace=Pace(persons=1, readers=2, listers=1, think=0.2))
+@scenario(seconds=40, quick=8, promises=(READS_GO_ON,), pace=Pace(persons=1, readers=2, listers=1, think=0.2))
 async def uploads_aborted(world: World) -> None:
-    """A thousand uploads are aborted at random moments, the write service dies five times: no stray object is left."""
+    """Uploads are aborted at random moments, the write service dies five times: no stray object is left."""
     targets = (world.stack.url, world.stack.facts["endpoints"]["services"]["write-1"])
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
         usual = median([await _whole(session, targets[0], world.rng) for _ in range(SAMPLES)])
@@ -46,7 +47,7 @@ async def uploads_aborted(world: World) -> None:
         + ", ".join(f"{number} {what}" for what, number in ended.items()),
         f"{left} copies lay there then that no row named",
     ]
-    if ended["aborted"] < UPLOADS or not left:
+    if ended["aborted"] < RATE * world.seconds or not left:
         world.violated("A", f"{ended['aborted']} uploads were aborted, {left} copies left: too little was tried")
 
 
@@ -54,10 +55,10 @@ async def _abort_all(
     world: World, session: aiohttp.ClientSession, targets: tuple[str, ...], usual: float
 ) -> Counter[str]:
     """What became of them. They come over about the time of the scenario, and go on until enough were aborted."""
-    ended, pause, deadline = Counter[str](), world.seconds * AT_ONCE / UPLOADS, time.monotonic() + LONGEST
+    ended, pause, deadline = Counter[str](), AT_ONCE / RATE, time.monotonic() + LONGEST
 
     async def one_after_another() -> None:
-        while ended["aborted"] < UPLOADS and time.monotonic() < deadline:
+        while ended["aborted"] < RATE * world.seconds and time.monotonic() < deadline:
             within = world.rng.uniform(0, 1.25 * usual)
             ended[await _abort(session, world.rng.choice(targets), within, world.rng)] += 1
             await asyncio.sleep(world.rng.uniform(0, pause))
