@@ -8,8 +8,11 @@ from tests.chaos.world import World, scenario
 from tests.component.storage.proxy import Proxy
 from tests.system.stack import CHITRAM
 
+ALONE = ("--read", "3")
+"""Makes a stack for these scenarios alone: they go through all that is there, and others leave thousands of images."""
 
-@scenario(seconds=6)
+
+@scenario(seconds=6, options=ALONE)
 async def shards_come_and_go(world: World) -> None:
     """Two shards are added and the rebalancing is killed in the middle; one is drained, emptied and removed."""
     names = [shard["name"] for shard in await shards(world)]
@@ -30,7 +33,7 @@ async def shards_come_and_go(world: World) -> None:
     assert names[0] not in [shard["name"] for shard in await shards(world)]
 
 
-@scenario(seconds=24)
+@scenario(seconds=24, options=ALONE)
 async def shard_misbehaves(world: World) -> None:
     """One shard refuses connections, hangs, crawls at 1 kB/s and answers 503, and is whole again after a scrub."""
     where = {shard["name"]: shard["url"] for shard in await shards(world)}
