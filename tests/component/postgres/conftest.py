@@ -43,7 +43,7 @@ async def other(address: str) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 async def primary(address: str) -> AsyncIterator[Primary]:
     """The room's way to this test's database, with short deadlines."""
-    async with open_primary(PrimaryConfig(primary=address, lock_timeout=0.3, statement_timeout=2.0)) as primary:
+    async with open_primary(PrimaryConfig(primary=address, lock_timeout=1.0, statement_timeout=5.0)) as primary:
         yield primary
 
 

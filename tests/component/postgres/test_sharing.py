@@ -268,7 +268,8 @@ async def test_a_hundred_at_once(address, clock, psql):
     """
     images = [same_bytes() for _ in range(100)]
     rng = random.Random(4)
-    async with open_primary(PrimaryConfig(primary=address)) as primary:
+    patient = PrimaryConfig(primary=address, connect_timeout=60, lock_timeout=50, statement_timeout=60)
+    async with open_primary(patient) as primary:
         ledger = Ledger(primary, clock=clock, new_id=uuid4)
 
         async def come_and_go(image: Image, stays: bool) -> None:

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from infrastructure import env
-from infrastructure.storage.config import StorageConfig
+from infrastructure.storage.config import Deadlines, StorageConfig
 from infrastructure.storage.objects import Patience
 from infrastructure.storage.open import Storage, open_storage
 from services.read.main import open_app as open_read
@@ -82,4 +82,6 @@ async def storage(server_environment) -> AsyncIterator[Storage]:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch) -> None:
     """No shard is slow, however busy the machine: where one is, a copy more is left for the sweep to find."""
-    monkeypatch.setitem(open_storage.__wrapped__.__kwdefaults__, "patience", Patience(put=60, get=60))
+    defaults = open_storage.__wrapped__.__kwdefaults__
+    monkeypatch.setitem(defaults, "patience", Patience(put=60, get=60))
+    monkeypatch.setitem(defaults, "deadlines", Deadlines(connect=30, small=30, ping=30))
