@@ -43,7 +43,7 @@ class Services:
 
 
 @given(PUTS)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_after_the_other(redis_server, puts):
     """After each put the newest version can be read, through either service; of one version, the latest position."""
 
@@ -58,7 +58,7 @@ def test_one_after_the_other(redis_server, puts):
 
 
 @given(st.lists(PUTS, min_size=2, max_size=4))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_all_at_once(redis_server, services):
     """While several services change an image, nobody sees a version lower than what was finished before he looked."""
 
