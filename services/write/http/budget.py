@@ -11,13 +11,14 @@ BUDGET = 9.0
 
 
 @asynccontextmanager
-async def budget(seconds: float = BUDGET) -> AsyncIterator[None]:
+async def budget(seconds: float | None = None) -> AsyncIterator[None]:
     """Ends whatever the block waits for when the time is over, except a COMMIT that was sent: its answer is awaited.
 
-    Raises `OutcomeUnknown` then. Everything inside has deadlines of its own; this one is over their sum.
+    The time is `BUDGET` where none is given. Raises `OutcomeUnknown` then. Everything inside has deadlines of its own;
+    this one is over their sum.
     """
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with asyncio.timeout(BUDGET if seconds is None else seconds) as limit:
             yield
     except TimeoutError as error:
         if limit.expired():

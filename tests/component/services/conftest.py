@@ -16,6 +16,7 @@ from infrastructure.storage.open import Storage, open_storage
 from services.read.main import open_app as open_read
 from services.shared.protocol import Protocol
 from services.worker.main import open_app as open_worker
+from services.write.http import budget
 from services.write.main import open_app as open_write
 
 Serve = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -81,7 +82,11 @@ async def storage(server_environment) -> AsyncIterator[Storage]:
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch) -> None:
-    """No shard is slow, however busy the machine: where one is, a copy more is left for the sweep to find."""
+    """No shard is slow and no change takes too long, however busy the machine.
+
+    Where a shard is slow, a copy more is left for the sweep to find.
+    """
+    monkeypatch.setattr(budget, "BUDGET", 60)
     defaults = open_storage.__wrapped__.__kwdefaults__
     monkeypatch.setitem(defaults, "patience", Patience(put=60, get=60))
     monkeypatch.setitem(defaults, "deadlines", Deadlines(connect=30, small=30, ping=30))
