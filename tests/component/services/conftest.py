@@ -52,7 +52,7 @@ def client_of(app, stack: AsyncExitStack) -> httpx.AsyncClient:
         await serving
 
     stack.push_async_callback(stop)
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=120)
 
 
 @pytest.fixture

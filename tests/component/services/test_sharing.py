@@ -89,11 +89,11 @@ async def test_a_hundred_uploads_and_deletions_of_the_same_bytes(serve, worker, 
     """Whatever their order, in the end there is one blob if an image is left, else none, and only its objects."""
     write = await serve(open_app, **PATIENCE, CHITRAM_UPLOADS_IN_HAND="100")
     data = jpeg(200, 150)
-    rng = random.Random(100)
+    rng, places = random.Random(100), asyncio.Semaphore(25)
 
     async def come_and_go(stays: bool) -> None:
-        await asyncio.sleep(rng.random())
-        view = await upload(write, data)
+        async with places:
+            view = await upload(write, data)
         if not stays:
             await asyncio.sleep(rng.random())
             await delete(write, view)
