@@ -1,5 +1,7 @@
 """Single copies, for those who look after them: each call says which shard it means."""
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 
 from infrastructure.failpoints import failpoint
@@ -29,13 +31,21 @@ class Copies:
         with breaker.call():
             return await found.get(key)
 
-    async def write(self, key: str, shard: str, data: bytes, content_type: str) -> None:
-        """Puts a copy in its place."""
+    async def write(self, key: str, shard: str, data: bytes, content_type: str) -> bool:
+        """Puts a copy in its place. Whether the shard has said, by a checksum, that just these bytes are there now;
+        where it hasn't, only reading them can tell.
+        """
         found, breaker = self._fleet.reach(shard)
         with breaker.call():
-            await found.put(key, memoryview(data), content_type)
+            stored = await found.put(key, memoryview(data), content_type)
         await failpoint("storage.after_put")
+        return stored == await asyncio.to_thread(_md5, data)
 
     def list(self, shard: str, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         """Every object on a shard, or those of one `<uuid>/`. One that ends without an error is complete."""
         return self._fleet.reach(shard)[0].list(prefix)
+
+
+def _md5(data: bytes) -> str:
+    """Against accidents, which is what S3 has it for; against anybody's intent there is SHA-256."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

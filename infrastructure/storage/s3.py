@@ -33,11 +33,16 @@ _NO_FILE = frozenset({400, 404, 414})
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a server said: its status, the error code in its body if there is one, and the rest."""
+    """What a server said: its status, the error code in its body if there is one, and the rest.
+
+    The entity tag is without its quotes. Of an object that was put in one piece it is the MD5, on most servers
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
+    """
 
     status: int
     length: int
     body: bytes
+    etag: str = ""
 
     @property
     def is_good(self) -> bool:
@@ -73,10 +78,10 @@ class BucketShard:
         self._signer = signer
         self._deadlines = deadlines
 
-    async def put(self, key: str, body: memoryview, content_type: str) -> None:
+    async def put(self, key: str, body: memoryview, content_type: str) -> str:
         """`Shard.put`. What durable means is the server's business: run it with fsync on."""
         payload = View(body, content_type)
-        self._expect(await self._call("PUT", f"/{checked(key)}", self._deadlines.put, payload=payload))
+        return self._expect(await self._call("PUT", f"/{checked(key)}", self._deadlines.put, payload=payload)).etag
 
     async def get(self, key: str) -> bytes:
         """`Shard.get`."""
@@ -176,7 +181,13 @@ class BucketShard:
         except BotoCoreError as error:
             # Its text would hold the signed URL, so the cause is told by its class alone.
             raise ShardFailed(self.name, f"{method} failed: {type(error).__name__}") from None
-        return Answer(response.status_code, int(response.headers.get("content-length", 0)), body)
+        headers = response.headers
+        return Answer(
+            status=response.status_code,
+            length=int(headers.get("content-length", 0)),
+            body=body,
+            etag=headers.get("etag", "").strip('"'),
+        )
 
 
 def _page(body: bytes) -> Page:

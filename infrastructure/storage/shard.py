@@ -47,8 +47,11 @@ class Shard(Protocol):
         """The shard's name, as placements hold it."""
         ...
 
-    async def put(self, key: str, body: memoryview, content_type: str) -> None:
-        """Stores an object: all of it is durable, as the shard understands that, or none of it is seen."""
+    async def put(self, key: str, body: memoryview, content_type: str) -> str:
+        """Stores an object: all of it is durable, as the shard understands that, or none of it is seen.
+
+        Returns the MD5, in hexadecimal, of what the shard says it has stored; empty when it doesn't say.
+        """
         ...
 
     async def get(self, key: str) -> bytes:

@@ -24,8 +24,8 @@ from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import open_primary
 from services.read.memory import Remembered, prepare
 from services.read.overlay import Entry, Overlay
+from tests.borrowed import TEMPLATE
 from tests.component.postgres.cluster import Server
-from tests.servers import TEMPLATE
 
 ROWS, WIDTH = 10_000, 8
 TABLES = ("images", "blobs", "outbox", "audit_log")

@@ -1,9 +1,8 @@
 """Rebalancing and scrubbing, each beside a bare loop over the same objects on the same shards.
 
 All move every original and thumbnail between two pairs of shards and back again, as many blobs at a time. The bare
-loop gets an object, puts its copies, and gets and hashes each of them, which is what a verified copy takes; it keeps no
-rows. What a loop reaches that does not look at what it put is told beside it. The bare scrub gets every copy and hashes
-it.
+loop gets an object and puts its copies; it keeps no rows and never looks at what it put. What a loop reaches that gets
+and hashes each of its copies is told beside it. The bare scrub gets every copy and hashes it.
 """
 
 import asyncio
@@ -61,7 +60,7 @@ class Loops(msgspec.Struct):
         """The same objects to the other pair, by a bare loop; the rows know nothing of it."""
         return await self._copy(self._put)
 
-    async def copy_and_verify(self) -> int:
+    async def copy_and_read_back(self) -> int:
         """`copy`, and every copy that was made is read and hashed."""
 
         async def put(name: str, stored: Stored, data: bytes) -> None:
@@ -118,19 +117,15 @@ class Loops(msgspec.Struct):
 
 def measure_rebalance(plan: Plan) -> Figure:
     """By the clock: all wait for the same store."""
-    ours, verifying, bare = uvloop.run(
-        _measure(plan, lambda loops: (loops.rebalance, loops.copy_and_verify, loops.copy))
+    ours, bare, reading_back = uvloop.run(
+        _measure(plan, lambda loops: (loops.rebalance, loops.copy, loops.copy_and_read_back))
     )
-    blind = ratio(ours, bare)
     return Figure(
         name="Rebalance",
-        against="a bare loop that copies and verifies",
-        ratio=ratio(ours, verifying),
+        against="a bare copy loop, which verifies nothing",
+        ratio=ratio(ours, bare),
         target=TARGET,
-        remarks=(
-            f"Against a loop that does not look at what it put {blind.median:.2f}; "
-            f"the bare loop that verifies reaches {ratio(verifying, bare).median:.2f} of that.",
-        ),
+        remarks=(f"Against a loop that reads back and hashes what it put {ratio(ours, reading_back).median:.2f}.",),
     )
 
 

@@ -108,7 +108,9 @@ class Copies(Protocol):
 
     async def read(self, key: str, shard: str) -> bytes: ...
 
-    async def write(self, key: str, shard: str, data: bytes, content_type: str) -> None: ...
+    async def write(self, key: str, shard: str, data: bytes, content_type: str) -> bool:
+        """Whether the shard has said, by a checksum, that it has just these bytes now."""
+        ...
 
 
 class Placements(Protocol):

@@ -116,7 +116,9 @@ class Copies(Protocol):
 
     async def read(self, key: str, shard: str) -> bytes: ...
 
-    async def write(self, key: str, shard: str, data: bytes, content_type: str) -> None: ...
+    async def write(self, key: str, shard: str, data: bytes, content_type: str) -> bool:
+        """Whether the shard has said, by a checksum, that it has just these bytes now."""
+        ...
 
     def list(self, shard: str, prefix: str = "") -> AsyncIterator[Listed]:
         """Every object, or those of one `<blob id>/`."""

@@ -4,7 +4,8 @@ For each blob that has objects elsewhere:
 
 1. the copies to come are written down as to be deleted, so that a death leaves nothing behind: those of several blobs
    at once;
-2. each object is read from a copy that is right, written to its new shards, and read back there;
+2. each object is read from a copy that is right, written to its new shards, and verified there: by the shard's own
+   checksum of what it stored, or read back where it tells none;
 3. the row names the new places, if it is still as it was, with an event for each image; what it named before is given
    up and deleted after a grace period, when no reader can be on the way to it.
 
@@ -256,8 +257,8 @@ async def _copy(move: Relocation, hands: Hands) -> Stored:
 
 
 async def _write(stored: Stored, shard: str, data: bytes, copies: Copies) -> None:
-    await copies.write(stored.key, shard, data, stored.content_type)
-    if not await stored.is_right_soon(await copies.read(stored.key, shard)):
+    is_told = await copies.write(stored.key, shard, data, stored.content_type)
+    if not is_told and not await stored.is_right_soon(await copies.read(stored.key, shard)):
         raise Unavailable(f"Shard {shard} does not give back what was put there.")
 
 

@@ -98,6 +98,7 @@ class Shards:
 
     async def write(self, key, shard, data, content_type):
         self.copies[key, shard] = data
+        return True
 
     async def blob(self, blob_id):
         return self.now.get(blob_id)

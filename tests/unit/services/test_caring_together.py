@@ -19,20 +19,27 @@ OWNERS = ("three", "four")
 
 
 class Copies:
-    """Two shards full of the same bytes, and two empty ones."""
+    """Two shards full of the same bytes, and two empty ones; those tell what they stored, or not, and may spoil it."""
 
     reachable = known = frozenset({"one", "two", *OWNERS})
 
-    def __init__(self):
+    def __init__(self, *, tells=True, spoils=False):
         self.written = {}
+        self.tells = tells and not spoils
+        self.spoils = spoils
+        self.read_back = set()
 
     async def read(self, key, shard):
-        if shard in OWNERS and (key, shard) not in self.written:
+        if shard not in OWNERS:
+            return DATA
+        if (key, shard) not in self.written:
             raise ObjectMissing
-        return DATA
+        self.read_back.add((key, shard))
+        return self.written[key, shard]
 
     async def write(self, key, shard, data, content_type):
-        self.written[key, shard] = data
+        self.written[key, shard] = b"other" if self.spoils else data
+        return self.tells
 
 
 class Rows:
@@ -115,13 +122,35 @@ async def test_copies_to_come_are_written_down_together(monkeypatch):
 
     async def written_down(key, shard, data, content_type):
         assert any((key, shard) in intended for intended in rows.intended)
-        await write(key, shard, data, content_type)
+        return await write(key, shard, data, content_type)
 
     monkeypatch.setattr(copies, "write", written_down)
     done = await run_rebalance(rows, copies)
     assert (done.objects, done.bytes, done.left) == (10, 20 * len(DATA), 0)
     assert [len(intended) for intended in rows.intended] == [8, 8, 4]
     assert {blob.placement for blob in rows.recorded} == {OWNERS}
+
+
+async def test_what_a_shard_tells_by_checksum_is_not_read_back():
+    """It has said what it stored."""
+    copies = Copies()
+    await run_rebalance(Rows(blobs(3)), copies)
+    assert copies.read_back == set()
+
+
+async def test_what_a_shard_does_not_tell_is_read_back():
+    """Every copy that was made."""
+    copies = Copies(tells=False)
+    assert (await run_rebalance(Rows(blobs(3)), copies)).left == 0
+    assert copies.read_back == copies.written.keys()
+
+
+async def test_a_blob_stays_where_it_is_when_a_new_copy_is_wrong():
+    """The row goes on naming what is right."""
+    rows, copies = Rows(blobs(3)), Copies(spoils=True)
+    done = await run_rebalance(rows, copies)
+    assert (done.objects, done.left) == (0, 3)
+    assert rows.recorded == []
 
 
 async def test_what_can_not_be_written_down_is_not_copied():
