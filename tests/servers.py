@@ -24,7 +24,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,24 +36,9 @@ from deploy.local.blueprint import RAISED_RATES
 from deploy.local.part import Part, Running, start, wait_ready
 from deploy.local.servers import nats, postgres, seaweedfs, valkey
 from tests import official
+from tests.borrowed import TEMPLATE, Buckets, Cluster, Database, Databases
 
-TEMPLATE = "migrated"
 S = TypeVar("S", bound=msgspec.Struct)
-
-
-class Cluster(msgspec.Struct, frozen=True):
-    """A primary and its replica; `url(database, user=...)` of each is a connection string."""
-
-    primary: postgres.Server
-    replica: postgres.Server
-
-
-class Database(msgspec.Struct, frozen=True):
-    """A migrated database: its name, and its connection strings for the services' role."""
-
-    name: str
-    primary: str
-    replicas: tuple[str, ...]
 
 
 @pytest.fixture(scope="session")
@@ -96,23 +80,17 @@ def s3_server(servers_directory: Path) -> seaweedfs.Server:
     return _shared(servers_directory, "seaweedfs", seaweedfs.Server, _start_seaweedfs)
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: Cluster) -> Databases:
+    """What `database` is taken from, for tests that need one more."""
+    return Databases(postgres)
+
+
 @pytest.fixture
-def database(postgres: Cluster) -> Iterator[Database]:
-    """An empty database of the test's own, with all migrations, already on the replica."""
-    with new_database(postgres) as made:
-        yield made
-
-
-@contextlib.contextmanager
-def new_database(postgres: Cluster) -> Iterator[Database]:
-    """As the fixture `database`, for tests that need one more."""
-    name = f"t_{secrets.token_hex(6)}"
-    made = sql(
-        postgres.primary, f"create database {name} template {TEMPLATE} owner chitram; select pg_current_wal_lsn();"
-    )
-    _wait_for_replica(postgres.replica, made.strip())
-    yield Database(name, postgres.primary.url(name), (postgres.replica.url(name),))
-    sql(postgres.primary, f"drop database {name} with (force);")
+def database(databases: Databases) -> Iterator[Database]:
+    """An empty database of the test's own, with all migrations, also on the replica."""
+    with databases.lend() as lent:
+        yield lent
 
 
 @pytest.fixture
@@ -127,15 +105,17 @@ def nats_prefix() -> str:
     return f"t-{secrets.token_hex(6)}"
 
 
+@pytest.fixture(scope="session")
+def all_buckets(s3_server: seaweedfs.Server) -> Buckets:
+    """What `buckets` are taken from."""
+    return Buckets(s3_server)
+
+
 @pytest.fixture
-def buckets(s3_server: seaweedfs.Server) -> Iterator[tuple[str, ...]]:
+def buckets(all_buckets: Buckets) -> Iterator[tuple[str, ...]]:
     """Four empty buckets of the test's own."""
-    word = secrets.token_hex(6)
-    names = tuple(f"t-{word}-{number}" for number in range(1, 5))
-    seaweedfs.make_buckets(s3_server, names)
-    yield names
-    for name in names:
-        seaweedfs.remove_bucket(s3_server, name)
+    with all_buckets.lend() as names:
+        yield names
 
 
 @pytest.fixture
@@ -242,12 +222,6 @@ def _start_seaweedfs(directory: Path) -> seaweedfs.Server:
     )
     _run_for_all(seaweedfs.part(server), directory / "seaweedfs.log")
     return server
-
-
-def _wait_for_replica(replica: postgres.Server, position: str) -> None:
-    deadline = time.monotonic() + 10
-    while sql(replica, f"select pg_last_wal_replay_lsn() >= '{position}';").strip() != "t":
-        assert time.monotonic() < deadline, "the replica did not catch up within 10 seconds"
 
 
 def _shared(directory: Path, name: str, kind: type[S], begin: Callable[[Path], S]) -> S:

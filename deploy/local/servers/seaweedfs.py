@@ -7,6 +7,7 @@ import http.client
 import json
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -128,9 +129,10 @@ def buckets(server: Server) -> set[str]:
     return {entry["FullPath"].removeprefix("/buckets/") for entry in _list(server, "/buckets/")}
 
 
-def remove_bucket(server: Server, name: str) -> None:
-    """Removes a bucket and all that is in it."""
-    _ask_filer(server, "DELETE", f"/buckets/{name}?recursive=true", wanted=204)
+def empty_bucket(server: Server, name: str) -> None:
+    """Removes all that is in a bucket."""
+    for entry in _list(server, f"/buckets/{name}/"):
+        _ask_filer(server, "DELETE", f"{quote(entry['FullPath'])}?recursive=true", wanted=204)
 
 
 def _locks(server: Server) -> dict[str, str]:

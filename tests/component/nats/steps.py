@@ -9,6 +9,7 @@ from contracts.events import encode, event_type
 from infrastructure.nats.config import NatsConfig
 from infrastructure.nats.connection import open_nats
 from infrastructure.nats.publisher import Publisher
+from tests.eventually import eventually
 
 
 def config_for(*servers, **fields):
@@ -29,7 +30,19 @@ async def publish(connection, *events):
     """Publishes events in order."""
     publisher = Publisher(connection)
     for event in events:
-        await publisher.publish(event_type(event), event.id, encode(event), "0/1")
+        await made_good(lambda event=event: publisher.publish(event_type(event), event.id, encode(event), "0/1"))
+
+
+async def made_good(call):
+    """The call, again and again while NATS is not ready: it may still be at removing what it has said is deleted."""
+
+    async def attempt():
+        try:
+            return await call()
+        except Unavailable as error:
+            raise AssertionError from error
+
+    return await eventually(attempt)
 
 
 async def consumer_info(connection, consumer):

@@ -10,7 +10,7 @@ from contracts.errors import Unavailable
 from contracts.events import EventTooLarge, ImageDeleted, encode, event_type
 from contracts.subjects import DUPLICATE_WINDOW
 from infrastructure.nats.publisher import HEADERS_SIZE, Publisher
-from tests.component.nats.steps import connected
+from tests.component.nats.steps import connected, made_good
 from tests.events import make_event
 
 
@@ -73,7 +73,7 @@ async def test_a_missing_stream_is_declared_again(config):
     """Somebody deleted the stream: the next publish makes it again and succeeds."""
     async with connected(config) as connection:
         await connection.session().js.delete_stream(connection.stream)
-        assert (await publish(Publisher(connection), make_event())).sequence == 1
+        assert (await made_good(lambda: publish(Publisher(connection), make_event()))).sequence == 1
 
 
 async def test_an_event_that_will_never_fit_is_told_apart_from_an_outage(config):

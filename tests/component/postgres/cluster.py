@@ -2,6 +2,8 @@
 
 import signal
 import subprocess
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +13,9 @@ import psutil
 from deploy.local import binaries, ports
 from deploy.local.part import Running, start, wait_ready
 from deploy.local.servers import postgres
+from tests.borrowed import TEMPLATE
 from tests.eventually import eventually
-from tests.servers import TEMPLATE, sql
+from tests.servers import sql
 
 PASSWORDS = postgres.Passwords("of-postgres", "of-chitram", "of-replicator")
 
@@ -54,19 +57,16 @@ class Server:
     def kill(self) -> None:
         """Kills all its processes at once, as the end of a machine would."""
         processes = self._processes()
-        for process in processes:
-            process.kill()
+        _each(processes, psutil.Process.kill)
         psutil.wait_procs(processes, timeout=30)
 
     def hang(self) -> None:
         """Stops its processes where they are: connections stay open and nothing answers."""
-        for process in self._processes():
-            process.suspend()
+        _each(self._processes(), psutil.Process.suspend)
 
     def resume(self) -> None:
         """Lets them go on."""
-        for process in self._processes():
-            process.resume()
+        _each(self._processes(), psutil.Process.resume)
 
     def _processes(self) -> list[psutil.Process]:
         assert self._running is not None
@@ -99,6 +99,13 @@ class Server:
         """Ends it, whatever state it is in."""
         self.resume()
         self.stop(signal.SIGQUIT)
+
+
+def _each(processes: Iterable[psutil.Process], act: Callable[[psutil.Process], None]) -> None:
+    """Does it to all that are still there: a connection's process may end at any moment."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            act(process)
 
 
 class Cluster(NamedTuple):

@@ -13,9 +13,16 @@ from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replica import Replica, open_replica
+from tests.borrowed import Database
 from tests.component.postgres.cluster import Cluster, make_cluster
 from tests.component.postgres.times import Clock
-from tests.servers import Database
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of outages together: they share servers, which every worker would start anew."""
+    for item in items:
+        if "outage_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("outages"))
 
 
 @pytest.fixture

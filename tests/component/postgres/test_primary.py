@@ -17,11 +17,11 @@ from infrastructure.postgres.connection import fetch
 from infrastructure.postgres.errors import NotReady
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.primary import Primary, check_primary, open_primary
+from tests.borrowed import Database
 from tests.component.postgres.cluster import Server, dbmate
 from tests.component.postgres.images import counts, plain_image
 from tests.component.postgres.proxy import Proxy
 from tests.eventually import eventually
-from tests.servers import Database
 
 
 @pytest.fixture

@@ -13,15 +13,14 @@ from infrastructure.postgres.snapshot import open_snapshot
 from tests.component.postgres.cluster import dbmate
 from tests.component.postgres.images import plain_image
 from tests.component.postgres.test_migrations import schema
-from tests.servers import new_database
 
 EVERY = tuple(known_migrations())
 
 
 @pytest.fixture
-async def refilling(postgres):
+async def refilling(databases):
     """A new database that is to be filled; `primary` leads to it."""
-    with new_database(postgres) as made:
+    with databases.lend() as made:
         async with open_primary(PrimaryConfig(primary=made.primary), required=False) as primary:
             refilling = Refilling(primary, patience=0)
             refilling.address = made.primary

@@ -18,7 +18,6 @@ from services.write.main import open_app as open_write
 from tests.component.services.looking import objects, rows, upload
 from tests.component.services.people import CHEAP, person
 from tests.pictures import jpeg
-from tests.servers import new_database
 
 
 @pytest.fixture
@@ -56,9 +55,9 @@ async def pictures(write, database):
 
 
 @pytest.fixture
-def elsewhere(postgres, monkeypatch):
+def elsewhere(databases, monkeypatch):
     """A new database, in which commands work from when it is asked `use`d."""
-    with new_database(postgres) as made:
+    with databases.lend() as made:
 
         def use():
             monkeypatch.setenv("CHITRAM_POSTGRES_PRIMARY", made.primary)

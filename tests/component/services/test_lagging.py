@@ -9,15 +9,17 @@ import pytest
 
 from services.read.main import open_app
 from services.write.main import open_app as open_write
+from tests.borrowed import TEMPLATE, wait_for_replica
 from tests.component.postgres.cluster import Cluster, make_cluster
 from tests.component.services.looking import IMAGES, upload
 from tests.component.services.people import CHEAP, person
 from tests.eventually import eventually
 from tests.pictures import jpeg
-from tests.servers import TEMPLATE, _wait_for_replica
 
 PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
 HEADER = "x-consistency-token"
+
+pytestmark = pytest.mark.xdist_group("lagging")  # they share servers of their own
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def server_environment(server_environment, cluster) -> Iterator[dict[str, str]]:
 def caught_up(cluster: Cluster) -> None:
     """Returns when both replicas have replayed everything."""
     for standby in cluster.standbys:
-        _wait_for_replica(standby.facts, cluster.primary.sql("SELECT pg_current_wal_lsn()", "postgres"))
+        wait_for_replica(standby.facts, cluster.primary.sql("SELECT pg_current_wal_lsn()", "postgres"))
 
 
 @pytest.fixture

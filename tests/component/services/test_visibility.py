@@ -10,13 +10,15 @@ import pytest
 from deploy.local import ports
 from services.read.main import open_app as open_read
 from services.write.main import open_app as open_write
+from tests.borrowed import TEMPLATE
 from tests.component.postgres.cluster import Cluster, make_cluster
 from tests.component.services.looking import IMAGES, rows
 from tests.component.services.people import AUTH, CHEAP, KEYS, Person, bearer, key, person, session
 from tests.pictures import jpeg
-from tests.servers import TEMPLATE
 
 TOKEN = "x-consistency-token"
+
+pytestmark = pytest.mark.xdist_group("visibility")  # they share servers of their own
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from deploy.local.servers.seaweedfs import REGION
-from infrastructure.storage.config import DEADLINES, Bucket, Deadlines, Directory, StorageConfig
+from infrastructure.storage.config import Bucket, Deadlines, Directory, StorageConfig
 from infrastructure.storage.files import INCOMING, DirectoryShard
 from infrastructure.storage.objects import PATIENCE, Patience
 from infrastructure.storage.open import open_storage
@@ -15,6 +15,9 @@ from infrastructure.storage.s3 import BucketShard
 from infrastructure.storage.session import open_session
 from infrastructure.storage.sign import Signer
 from tests.component.storage.proxy import Proxy
+
+UNHURRIED = Deadlines(connect=30, put=60, get=60, small=30, list=60, ping=5)
+"""However busy the machine. A ping is what notices a shard that hangs, so that has to end in a test's time."""
 
 HASTY = Deadlines(connect=0.3, put=0.6, get=0.6, small=0.6, list=0.6, ping=0.6)
 """For calls that are to be too slow."""
@@ -24,6 +27,12 @@ IMPATIENT = Patience(put=0.15, get=0.1)
 
 PATIENT = Patience(put=60, get=60)
 """For calls that never are."""
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """No call takes too long unless a test wants it to."""
+    monkeypatch.setitem(open_storage.__wrapped__.__kwdefaults__, "deadlines", UNHURRIED)
 
 
 @pytest.fixture
@@ -39,14 +48,14 @@ def signer(s3_server):
 
 
 @asynccontextmanager
-async def bucket_shard(address, signer, *, deadlines=DEADLINES):
+async def bucket_shard(address, signer, *, deadlines=UNHURRIED):
     """A shard in a bucket."""
     async with open_session(tls=False, deadlines=deadlines) as http:
         yield BucketShard(address, http=http, signer=signer, deadlines=deadlines)
 
 
 @asynccontextmanager
-async def directory_shard(path, *, deadlines=DEADLINES):
+async def directory_shard(path, *, deadlines=UNHURRIED):
     """A shard in a directory, set up where that is there."""
     shard = DirectoryShard(Directory("f", path), deadlines=deadlines)
     try:

@@ -19,6 +19,7 @@ class Proxy:
         self._answer = b""
         self._limit = 0
         self._rate = 0
+        self._cuts = 0
         self.connections = 0
 
     @property
@@ -40,6 +41,7 @@ class Proxy:
 
     def cut(self) -> None:
         """Closes the connections there are; new ones are let in."""
+        self._cuts += 1
         for writer in self._writers:
             writer.close()
 
@@ -86,8 +88,13 @@ class Proxy:
         self._tasks.discard(task)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        cuts = self._cuts
         behind_reader, behind_writer = await asyncio.open_connection(*self._target)
         self._writers |= {writer, behind_writer}
+        if cuts != self._cuts:  # meanwhile
+            writer.close()
+            behind_writer.close()
+            return
         await asyncio.gather(self._pump(reader, behind_writer), self._pump(behind_reader, writer, self._limit))
 
     async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
