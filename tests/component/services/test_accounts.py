@@ -76,6 +76,7 @@ async def test_a_password_that_would_be_guessed_is_refused(write, password):
         (b'{"email": "a@example.com", "password": "seven wet horses", "admin": true}', 422),
         (b" " * (10 << 20), 413),
     ],
+    ids=lambda value: repr(value)[:60],  # the whole of it would not fit into the environment of a process
 )
 async def test_a_body_that_is_no_account_is_refused(write, body, status):
     """However deep, long or strange it is."""
