@@ -132,6 +132,8 @@ def server_environment(  # noqa: PLR0917 - fixtures are asked for by name
     shards = (f"shard-{number}=s3://{s3_server.endpoint}/{name}" for number, name in enumerate(buckets, 1))
     return RAISED_RATES | {
         "CHITRAM_POSTGRES_CONNECT_TIMEOUT": "5",  # a machine that runs everything at once is slow
+        "CHITRAM_PASSWORD_MEMORY": str(1 << 20),  # each write service makes a hash when it starts
+        "CHITRAM_PASSWORD_PASSES": "1",
         "CHITRAM_POSTGRES_PRIMARY": database.primary,
         "CHITRAM_POSTGRES_REPLICAS": ",".join(database.replicas),
         "CHITRAM_REDIS_URL": redis_server.url,

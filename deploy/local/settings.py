@@ -18,7 +18,7 @@ from infrastructure.storage.config import StorageConfig
 from infrastructure.telemetry.config import TelemetryConfig
 from services.read.config import ReadConfig
 from services.shared.bounds import Bounds
-from services.shared.cross_origin import CrossOriginConfig
+from services.shared.origins import CrossOriginConfig
 from services.shared.public import PublicConfig
 from services.shared.rates import RateConfig
 from services.shared.secret_keys import SecretsConfig

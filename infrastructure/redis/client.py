@@ -45,16 +45,16 @@ class Client:
         """Commands are sent; while this is false they fail at once."""
         return not self._breaker.is_open
 
-    async def ask(self, *command: str | bytes | int, within: float = DEADLINE) -> Any:
+    async def ask(self, *command: str | bytes | int, within: float | None = None) -> Any:
         """The answer to a command, in bytes where it is text.
 
-        Raises `Unavailable` `within` so many seconds: the command may have been carried out or not.
+        Raises `Unavailable` `within` so many seconds, `DEADLINE` unless told. The command may have been carried out.
         Raises the driver's `ResponseError` when the server refuses the command itself.
         """
         if self._breaker.is_open:
             raise Unavailable("Redis can't be reached just now.")
         try:
-            answer = await self._send(command, within)
+            answer = await self._send(command, DEADLINE if within is None else within)
         except ResponseError:
             self._breaker.succeeded()
             raise

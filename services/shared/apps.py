@@ -9,9 +9,10 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
 from infrastructure import env
-from services.shared.cross_origin import CrossOrigin, CrossOriginConfig
+from services.shared.cross_origin import CrossOrigin
 from services.shared.observing import Observed
 from services.shared.options import Options
+from services.shared.origins import CrossOriginConfig
 from services.shared.problems import answer_exception
 
 API_VERSION = "1.0.0"

@@ -4,16 +4,12 @@ Nothing here is a defence against forged requests: credentials come in headers, 
 asking first, and no cookie gives any right.
 """
 
-from typing import Annotated
-
-import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from services.shared.addresses import methods_of
 from services.shared.answers import Answer, Headers
-
-Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+from services.shared.origins import CrossOriginConfig
 
 _REQUEST_HEADERS = (
     b"authorization, content-type, idempotency-key, if-match, if-none-match, if-modified-since, if-unmodified-since, "
@@ -25,12 +21,6 @@ _ANSWER_HEADERS = (
 )
 _REMEMBERED = b"600"
 _VARY = (b"vary", b"origin")
-
-
-class CrossOriginConfig(msgspec.Struct, frozen=True):
-    """Origins whose pages may use the API, exactly as browsers send them; by default only the API's own."""
-
-    origins: tuple[Origin, ...] = msgspec.field(name="CHITRAM_CORS_ORIGINS", default=())
 
 
 class CrossOrigin:

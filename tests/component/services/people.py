@@ -9,9 +9,6 @@ KEYS = "/api/v1/api-keys"
 
 PASSWORD = "seven wet horses"
 
-CHEAP = {"CHITRAM_PASSWORD_MEMORY": str(1 << 20), "CHITRAM_PASSWORD_PASSES": "1"}
-"""Hashes as cheap as they can be: no test is about their strength."""
-
 
 class Person(NamedTuple):
     """Somebody who has logged in."""

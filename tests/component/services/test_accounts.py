@@ -8,16 +8,10 @@ import pytest
 
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, rows
-from tests.component.services.people import AUTH, CHEAP, KEYS, PASSWORD, bearer, key, log_in, person, register, session
+from tests.component.services.people import AUTH, KEYS, PASSWORD, bearer, key, log_in, person, register, session
 from tests.pictures import jpeg
 
 KEY = {"name": "backup", "scopes": ["images:read"]}
-
-
-@pytest.fixture
-async def write(serve) -> httpx.AsyncClient:
-    """The write service, with cheap hashes."""
-    return await serve(open_write, **CHEAP)
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
@@ -116,7 +110,7 @@ async def test_an_unknown_address_and_a_wrong_password_look_the_same(write):
 
 async def test_attempts_at_an_account_are_limited_and_a_right_one_clears_them(serve):
     """The eleventh wrong password in a row has to wait, known or unknown address, and so has the right one."""
-    write = await serve(open_write, **CHEAP, CHITRAM_LOGINS="3")
+    write = await serve(open_write, CHITRAM_LOGINS="3")
     await register(write, "ann@example.com")
     for _ in range(2):
         for _ in range(2):
@@ -132,7 +126,7 @@ async def test_attempts_at_an_account_are_limited_and_a_right_one_clears_them(se
 
 async def test_attempts_from_a_network_are_limited_whatever_a_client_claims(serve):
     """One caller can't try many accounts, nor make many; the gateway's word on the address is the last one."""
-    write = await serve(open_write, **CHEAP, CHITRAM_NETWORK_LOGINS="2", CHITRAM_REGISTRATIONS="1")
+    write = await serve(open_write, CHITRAM_NETWORK_LOGINS="2", CHITRAM_REGISTRATIONS="1")
     lies = [{"X-Forwarded-For": f"10.0.0.{n}, 192.0.2.1"} for n in range(3)]
     bodies = [{"email": f"a{n}@example.com", "password": PASSWORD} for n in range(3)]
     logins = [await write.post(f"{AUTH}/login", json=bodies[n], headers=lies[n]) for n in range(3)]

@@ -16,7 +16,7 @@ from services.cli.backup import INCOMPLETE
 from services.cli.main import main
 from services.write.main import open_app as open_write
 from tests.component.services.looking import objects, rows, upload
-from tests.component.services.people import CHEAP, person
+from tests.component.services.people import person
 from tests.pictures import jpeg
 
 
@@ -24,7 +24,7 @@ from tests.pictures import jpeg
 async def write(serve, unhurried, tmp_path, monkeypatch):
     """The write service; commands find its servers by the same variables, and no stack where they are run."""
     monkeypatch.chdir(tmp_path)
-    return await serve(open_write, **CHEAP)
+    return await serve(open_write)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.component.gateway import gateway
 from tests.component.nginx.standin import StandIn
 from tests.component.services.edge import answers, objects_in_varnish, varnish
 from tests.component.services.looking import IMAGES
-from tests.component.services.people import CHEAP, person
+from tests.component.services.people import person
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -40,7 +40,7 @@ def ports(tmp_path: Path) -> Iterator[tuple[int, int]]:
 async def edge(ports, serve, tmp_path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Varnish that keeps no cookies, before a gateway, a read service and a write service."""
     front, behind = ports
-    write = await serve(open_write, CHITRAM_CDN=f"varnish://127.0.0.1:{front}", **PATIENT, **CHEAP)
+    write = await serve(open_write, CHITRAM_CDN=f"varnish://127.0.0.1:{front}", **PATIENT)
     read = await serve(open_read)
     services = {"read": (read.base_url.netloc.decode(),), "write": (write.base_url.netloc.decode(),)}
     none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
@@ -199,7 +199,7 @@ async def test_a_cache_that_fails_holds_nobody_up_and_is_told_later(serve):
 async def test_addresses_of_bytes_begin_with_the_public_url(serve):
     """In answers to changes, in views, in lists and in links, which open all the same."""
     origin = "https://img.example"
-    write = await serve(open_write, CHITRAM_PUBLIC_URL=origin, **CHEAP)
+    write = await serve(open_write, CHITRAM_PUBLIC_URL=origin)
     read = await serve(open_read)
     ann = await person(write)
     files, fields = {"file": ("a.jpg", jpeg())}, {"visibility": "private"}

@@ -8,7 +8,7 @@ import pytest
 from services.read.main import open_app as open_read
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, objects, rows, upload
-from tests.component.services.people import CHEAP, person
+from tests.component.services.people import person
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -40,7 +40,7 @@ async def kept(read: httpx.AsyncClient, image: dict) -> str:
 
 async def test_an_image_is_gone_at_its_end_for_everybody_and_in_every_form(serve, clock):
     """Also its owner, also where it is remembered; and nothing can be done about it any more."""
-    write, read = await serve(open_write, **CHEAP), await serve(open_read)
+    write, read = await serve(open_write), await serve(open_read)
     ann = await person(write)
     form = {"files": {"file": ("a.jpg", jpeg())}, "data": {"expires_in": "3600"}, "headers": ann.headers}
     image = (await write.post(f"{IMAGES}/upload", **form)).json()
@@ -94,7 +94,7 @@ async def test_anonymous_uploads_get_an_end_by_default_and_the_worker_erases_wha
     serve, worker, database, storage
 ):
     """Unless they say another one; accounts get none. What was erased stands in the audit log."""
-    write = await serve(open_write, **CHEAP, CHITRAM_ANONYMOUS_EXPIRY="3600")
+    write = await serve(open_write, CHITRAM_ANONYMOUS_EXPIRY="3600")
     ann = await person(write)
     files = {"file": ("a.jpg", jpeg())}
     hers = (await write.post(f"{IMAGES}/upload", files=files, headers=ann.headers)).json()

@@ -12,7 +12,7 @@ import pytest
 from services.cli.main import main
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, objects, rows
-from tests.component.services.people import CHEAP, log_in
+from tests.component.services.people import log_in
 from tests.pictures import jpeg, png_with_transparency
 from tests.servers import sql
 
@@ -94,7 +94,7 @@ async def old(postgres, tmp_path):
 async def write(serve, unhurried, tmp_path, monkeypatch):
     """The write service; commands find its servers by the same variables, and no stack where they are run."""
     monkeypatch.chdir(tmp_path)
-    return await serve(open_write, **CHEAP)
+    return await serve(open_write)
 
 
 @pytest.fixture

@@ -5,14 +5,8 @@ import pytest
 
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, rows
-from tests.component.services.people import AUTH, CHEAP, KEYS, PASSWORD, bearer, key, person
+from tests.component.services.people import AUTH, KEYS, PASSWORD, bearer, key, person
 from tests.pictures import jpeg
-
-
-@pytest.fixture
-async def write(serve) -> httpx.AsyncClient:
-    """The write service, with cheap hashes."""
-    return await serve(open_write, **CHEAP)
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
@@ -132,7 +126,7 @@ async def test_an_account_has_a_hundred_keys_at_most(write, database):
 
 async def test_anonymous_uploads_can_be_turned_off(serve):
     """Then an account is needed, which is said before the body is read."""
-    write = await serve(open_write, **CHEAP, CHITRAM_ANONYMOUS_UPLOADS="false")
+    write = await serve(open_write, CHITRAM_ANONYMOUS_UPLOADS="false")
     files = {"file": ("a.jpg", jpeg(8, 8))}
     assert code(await write.post(f"{IMAGES}/upload", files=files)) == (401, "UNAUTHORIZED")
     assert code(await write.post(f"{IMAGES}/upload", content=b"")) == (401, "UNAUTHORIZED")

@@ -12,7 +12,7 @@ from services.write.main import open_app as open_write
 from tests.borrowed import TEMPLATE, wait_for_replica
 from tests.component.postgres.cluster import Cluster, make_cluster
 from tests.component.services.looking import IMAGES, upload
-from tests.component.services.people import CHEAP, person
+from tests.component.services.people import person
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -115,7 +115,7 @@ async def test_a_change_is_seen_however_far_the_replicas_are_behind(reads, write
 
 async def test_the_trash_is_as_final_as_a_deletion_until_it_is_undone(serve, reads, cluster, server_environment):
     """Nobody is shown the image, the restored one at once with the token and soon without, by every read service."""
-    people = await serve(open_write, **CHEAP)
+    people = await serve(open_write)
     ann = await person(people)
     form = {"files": {"file": ("a.jpg", jpeg())}, "headers": ann.headers}
     view = (await people.post(f"{IMAGES}/upload", **form)).json()

@@ -13,16 +13,9 @@ from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.primary import open_primary
 from services.worker.tidy_people import FORGET_AFTER, tidy_people
 from services.write import delete_account
-from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, rows
-from tests.component.services.people import AUTH, CHEAP, KEYS, PASSWORD, bearer, key, log_in, person, register
+from tests.component.services.people import AUTH, KEYS, PASSWORD, bearer, key, log_in, person, register
 from tests.pictures import jpeg
-
-
-@pytest.fixture
-async def write(serve) -> httpx.AsyncClient:
-    """The write service, with cheap hashes."""
-    return await serve(open_write, **CHEAP)
 
 
 async def upload(write: httpx.AsyncClient, headers: dict[str, str] | None = None) -> str:

@@ -10,7 +10,7 @@ import pytest
 from services.cli.main import main
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, rows
-from tests.component.services.people import CHEAP, KEYS, PASSWORD, key, log_in, person, session
+from tests.component.services.people import KEYS, PASSWORD, key, log_in, person, session
 from tests.pictures import jpeg
 
 
@@ -18,7 +18,7 @@ from tests.pictures import jpeg
 async def write(serve, tmp_path, monkeypatch) -> httpx.AsyncClient:
     """The write service; commands find its servers by the same variables, and no stack where they are run."""
     monkeypatch.chdir(tmp_path)
-    return await serve(open_write, **CHEAP)
+    return await serve(open_write)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from services.shared.addresses import ADDRESSES
 from services.worker.main import open_app as open_worker
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, rows
-from tests.component.services.people import AUTH, CHEAP, KEYS, PASSWORD, Person, bearer, key, person, session
+from tests.component.services.people import AUTH, KEYS, PASSWORD, Person, bearer, key, person, session
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -146,7 +146,7 @@ class World:
 
 async def test_each_caller_gets_the_stated_answer(serve, database):
     """Every call of the table, as everybody it knows; what is refused is refused with a problem document."""
-    write = await serve(open_write, **CHEAP, **LIMITS)
+    write = await serve(open_write, **LIMITS)
     read = await serve(open_read)
     await serve(open_worker, CHITRAM_RENDER_PROCESSES="1")
     world = World(write, read, database)

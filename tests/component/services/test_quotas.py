@@ -7,7 +7,7 @@ import httpx
 
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, objects, rows
-from tests.component.services.people import CHEAP, Person, person
+from tests.component.services.people import Person, person
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -23,7 +23,7 @@ async def held(database) -> tuple[int, int]:
 
 async def test_concurrent_uploads_never_exceed_a_quota_and_get_all_that_fits(serve, database):
     """Two hundred at its edge, over two services: exactly as many come in as there is room for."""
-    settings = {**CHEAP, "CHITRAM_QUOTA_IMAGES": "40"}
+    settings = {"CHITRAM_QUOTA_IMAGES": "40"}
     one, two = await serve(open_write, **settings), await serve(open_write, **settings)
     ann = await person(one)
     pictures = [jpeg() for _ in range(200)]
@@ -44,7 +44,7 @@ async def test_concurrent_uploads_never_exceed_a_quota_and_get_all_that_fits(ser
 
 async def test_an_account_sees_what_it_holds_and_may_hold(serve, read):
     """At once after an upload, and nobody sees another's."""
-    write = await serve(open_write, **CHEAP, CHITRAM_QUOTA_IMAGES="2")
+    write = await serve(open_write, CHITRAM_QUOTA_IMAGES="2")
     ann, bob = await person(write), await person(write, "bob@example.com")
     quota = {"images": 2, "bytes": None}
     picture = jpeg()
@@ -58,7 +58,7 @@ async def test_an_account_sees_what_it_holds_and_may_hold(serve, read):
 async def test_bytes_count_to_the_last_one(serve, write, database):
     """What fits exactly comes in, one byte more does not."""
     picture, other = jpeg(), jpeg(400, 300)
-    limited = await serve(open_write, **CHEAP, CHITRAM_QUOTA_BYTES=str(len(picture) + len(other)))
+    limited = await serve(open_write, CHITRAM_QUOTA_BYTES=str(len(picture) + len(other)))
     ann = await person(limited)
     for data in (other, picture):
         assert (await send(limited, ann, data)).status_code == 201
@@ -69,7 +69,7 @@ async def test_bytes_count_to_the_last_one(serve, write, database):
 
 async def test_what_is_deleted_makes_room(serve, worker, database, storage):
     """And what was refused leaves nothing behind."""
-    write = await serve(open_write, **CHEAP, CHITRAM_QUOTA_IMAGES="1")
+    write = await serve(open_write, CHITRAM_QUOTA_IMAGES="1")
     ann = await person(write)
     first = (await send(write, ann, jpeg())).json()
     assert (await send(write, ann, jpeg())).status_code == 403
@@ -89,7 +89,7 @@ async def test_what_is_deleted_makes_room(serve, worker, database, storage):
 
 async def test_accounts_without_a_quota_and_anonymous_callers_are_not_counted_out(serve, database):
     """The quota of one is nobody else's."""
-    write = await serve(open_write, **CHEAP)
+    write = await serve(open_write)
     ann = await person(write)
     for _ in range(3):
         assert (await send(write, ann, jpeg())).status_code == 201

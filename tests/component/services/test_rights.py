@@ -3,18 +3,10 @@
 import json
 
 import httpx
-import pytest
 
-from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, rows
-from tests.component.services.people import CHEAP, bearer, key, person, session
+from tests.component.services.people import bearer, key, person, session
 from tests.pictures import jpeg
-
-
-@pytest.fixture
-async def write(serve) -> httpx.AsyncClient:
-    """The write service, with cheap hashes."""
-    return await serve(open_write, **CHEAP)
 
 
 def problem(answer: httpx.Response) -> dict:

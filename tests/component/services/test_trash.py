@@ -6,7 +6,7 @@ from services.read.main import open_app as open_read
 from services.worker.main import open_app as open_worker
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, objects, rows
-from tests.component.services.people import AUTH, CHEAP, PASSWORD, Person, person
+from tests.component.services.people import AUTH, PASSWORD, Person, person
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -35,7 +35,7 @@ async def listed(read: httpx.AsyncClient, headers: dict[str, str], **query: str)
 
 async def test_what_was_deleted_is_gone_and_comes_back_as_it_was(serve, database):
     """For its owner too; it counts until it is erased, and goes with his account."""
-    write, read = await serve(open_write, **CHEAP), await serve(open_read)
+    write, read = await serve(open_write), await serve(open_read)
     ann, bob = await person(write), await person(write, "bob@example.com")
     image, stays = await send(write, ann, description="words"), await send(write, ann)
     address = f"{IMAGES}/{image}"
@@ -84,7 +84,7 @@ async def test_what_was_deleted_is_gone_and_comes_back_as_it_was(serve, database
 
 async def test_the_trash_is_emptied_and_what_is_permanent_never_waits(serve, database, storage):
     """When its time is over everything of an image goes, and what others have stays."""
-    write = await serve(open_write, **CHEAP)
+    write = await serve(open_write)
     ann = await person(write)
     trashed, permanent, both, stays = [await send(write, ann) for _ in range(4)]
     for image, query in ((trashed, {}), (permanent, {"permanent": "true"}), (both, {}), (both, {"permanent": "true"})):

@@ -13,7 +13,7 @@ from services.write.main import open_app as open_write
 from tests.borrowed import TEMPLATE
 from tests.component.postgres.cluster import Cluster, make_cluster
 from tests.component.services.looking import IMAGES, rows
-from tests.component.services.people import AUTH, CHEAP, KEYS, Person, bearer, key, person, session
+from tests.component.services.people import AUTH, KEYS, Person, bearer, key, person, session
 from tests.pictures import jpeg
 
 TOKEN = "x-consistency-token"
@@ -50,7 +50,7 @@ async def paused(cluster) -> AsyncIterator[dict[str, str]]:
 @pytest.fixture
 async def services(serve, paused) -> tuple[httpx.AsyncClient, tuple[httpx.AsyncClient, ...]]:
     """A write service and two read services, each at another of the paused replicas; no worker carries events."""
-    write = await serve(open_write, **CHEAP, **paused)
+    write = await serve(open_write, **paused)
     return write, tuple([await serve(open_read, CHITRAM_REPLICA=str(number)) for number in range(2)])
 
 
@@ -135,7 +135,6 @@ async def test_without_nats_tokens_hold_and_end_all_the_same(serve, paused):
     """Read services ask the primary then; an end answers when nobody can have missed it."""
     (port,) = ports.choose(1)
     variables = {
-        **CHEAP,
         **paused,
         "CHITRAM_NATS_SERVERS": f"nats://127.0.0.1:{port}",
         "CHITRAM_LEASE": "0.3",
@@ -150,7 +149,7 @@ async def test_without_nats_tokens_hold_and_end_all_the_same(serve, paused):
 
 async def test_lists_show_everybody_what_he_may_see(serve, database):
     """The public, one's own, somebody's public ones; an admin's view of anybody's; by visibility and status."""
-    write, read = await serve(open_write, **CHEAP), await serve(open_read)
+    write, read = await serve(open_write), await serve(open_read)
     ann, bob = await person(write), await person(write, "bob@example.com")
     made = {}
     for name in ("public", "unlisted", "private"):
@@ -191,7 +190,7 @@ async def test_lists_show_everybody_what_he_may_see(serve, database):
 
 async def test_where_the_camera_was_is_for_the_owner_alone(serve, database):
     """In a view of its own tag, which no cache keeps, and with which he can change the image."""
-    write, read = await serve(open_write, **CHEAP), await serve(open_read)
+    write, read = await serve(open_write), await serve(open_read)
     ann, bob = await person(write), await person(write, "bob@example.com")
     path, _ = await upload(write, ann)
     await rows(

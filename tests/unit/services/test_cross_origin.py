@@ -5,7 +5,8 @@ import pytest
 
 from infrastructure import env
 from services.shared.answers import Answer
-from services.shared.cross_origin import CrossOrigin, CrossOriginConfig
+from services.shared.cross_origin import CrossOrigin
+from services.shared.origins import CrossOriginConfig
 
 GALLERY = "https://gallery.example"
 FILE = "/api/v1/images/018f0000-0000-7000-8000-000000000000/file"
