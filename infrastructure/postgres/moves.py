@@ -141,7 +141,7 @@ def _places(blob: Blob) -> tuple[object, ...]:
 async def _update_places(connection: Connection, blob: Blob) -> None:
     await fetch(
         connection,
-        "UPDATE blobs SET placement = $2, derivatives = $3 WHERE id = $1",
+        "UPDATE blobs SET placement = $2, derivatives = $3, verified_at = NULL WHERE id = $1",
         blob.id,
         blob.placement,
         json_text(blob.derivatives),

@@ -181,12 +181,11 @@ class BucketShard:
         except BotoCoreError as error:
             # Its text would hold the signed URL, so the cause is told by its class alone.
             raise ShardFailed(self.name, f"{method} failed: {type(error).__name__}") from None
-        headers = response.headers
         return Answer(
             status=response.status_code,
-            length=int(headers.get("content-length", 0)),
+            length=int(response.headers.get("content-length", 0)),
             body=body,
-            etag=headers.get("etag", "").strip('"'),
+            etag=response.headers.get("etag", "").strip('"'),
         )
 
 

@@ -50,7 +50,8 @@ class Shard(Protocol):
     async def put(self, key: str, body: memoryview, content_type: str) -> str:
         """Stores an object: all of it is durable, as the shard understands that, or none of it is seen.
 
-        Returns the MD5, in hexadecimal, of what the shard says it has stored; empty when it doesn't say.
+        Returns the shard's own tag of what it has stored, empty when it gives none. With most servers that is the MD5
+        in hexadecimal: when it equals that of the bytes they have arrived whole, when it doesn't nothing is known.
         """
         ...
 

@@ -1,8 +1,8 @@
 """Rebalancing and scrubbing, each beside a bare loop over the same objects on the same shards.
 
 All move every original and thumbnail between two pairs of shards and back again, as many blobs at a time. The bare
-loop gets an object and puts its copies; it keeps no rows and never looks at what it put. What a loop reaches that gets
-and hashes each of its copies is told beside it. The bare scrub gets every copy and hashes it.
+loop gets an object and puts its copies; it keeps no rows and never looks at what it put. What ours reaches
+of a loop that gets and hashes each of its copies too is told beside it. The bare scrub gets every copy and hashes it.
 """
 
 import asyncio

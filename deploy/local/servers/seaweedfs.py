@@ -6,6 +6,7 @@ import hmac
 import http.client
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -104,13 +105,22 @@ def make_buckets(server: Server, names: tuple[str, ...], *, patience: float = PA
 
     Each step may be repeated, so all of them are until `patience` seconds are over. Raises `Trouble` then.
     """
+    _patiently(lambda: _make_buckets(server, names), patience, "made no buckets")
+
+
+def empty_bucket(server: Server, name: str, *, patience: float = PATIENCE) -> None:
+    """Removes all that is in a bucket, as patiently. Raises `Trouble`."""
+    _patiently(lambda: _empty_bucket(server, name), patience, f"did not empty {name}")
+
+
+def _patiently(work: Callable[[], None], patience: float, failing: str) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:
-            return _make_buckets(server, names)
+            return work()
         except (NotReady, OSError) as error:
             if time.monotonic() > deadline:
-                raise Trouble(f"SeaweedFS made no buckets within {patience:g} seconds: {error}") from error
+                raise Trouble(f"SeaweedFS {failing} within {patience:g} seconds: {error}") from error
         time.sleep(0.1)
 
 
@@ -129,8 +139,7 @@ def buckets(server: Server) -> set[str]:
     return {entry["FullPath"].removeprefix("/buckets/") for entry in _list(server, "/buckets/")}
 
 
-def empty_bucket(server: Server, name: str) -> None:
-    """Removes all that is in a bucket."""
+def _empty_bucket(server: Server, name: str) -> None:
     for entry in _list(server, f"/buckets/{name}/"):
         _ask_filer(server, "DELETE", f"{quote(entry['FullPath'])}?recursive=true", wanted=204)
 

@@ -257,8 +257,8 @@ async def _copy(move: Relocation, hands: Hands) -> Stored:
 
 
 async def _write(stored: Stored, shard: str, data: bytes, copies: Copies) -> None:
-    is_told = await copies.write(stored.key, shard, data, stored.content_type)
-    if not is_told and not await stored.is_right_soon(await copies.read(stored.key, shard)):
+    is_confirmed = await copies.write(stored.key, shard, data, stored.content_type)
+    if not is_confirmed and not await stored.is_right_soon(await copies.read(stored.key, shard)):
         raise Unavailable(f"Shard {shard} does not give back what was put there.")
 
 

@@ -176,8 +176,7 @@ class Verify:
         done.unknown += len(known) < len(examined)
         done.lost += len(lost)
         if len(good) == len(examined):
-            await self._make_up(blob, good)
-            return True
+            return not await self._make_up(blob, good)
         await self._note_lost(blob, lost)
         return False
 
@@ -236,14 +235,17 @@ class Verify:
             logger.warning("the copy of %s on shard %s is repaired", stored.key, shard)
         return is_good
 
-    async def _make_up(self, blob: Blob, objects: list[Stored]) -> None:
-        """For copies that were never made and checksums that were never recorded."""
+    async def _make_up(self, blob: Blob, objects: list[Stored]) -> bool:
+        """For copies that were never made and checksums that were never recorded. Whether there are new copies, which
+        nobody has read yet.
+        """
         few = [self._relocation(stored) for stored in objects]
         wanted = [move for move in few if move is not None and self._copies.reachable.issuperset(move.add)]
         if wanted:
-            await relocate(blob, wanted, hands=self._hands)
-        elif (named := with_objects(blob, {stored.key: stored for stored in objects})) != blob:
+            return await relocate(blob, wanted, hands=self._hands)
+        if (named := with_objects(blob, {stored.key: stored for stored in objects})) != blob:
             await self._moves.record(blob, named, discarded=(), not_before=self._hands.clock())
+        return False
 
     def _relocation(self, stored: Stored) -> Relocation | None:
         """Of an object that was stored with fewer copies than it should have."""

@@ -30,10 +30,10 @@ async def publish(connection, *events):
     """Publishes events in order."""
     publisher = Publisher(connection)
     for event in events:
-        await made_good(lambda event=event: publisher.publish(event_type(event), event.id, encode(event), "0/1"))
+        await publisher.publish(event_type(event), event.id, encode(event), "0/1")
 
 
-async def made_good(call):
+async def once_ready(call):
     """The call, again and again while NATS is not ready: it may still be at removing what it has said is deleted."""
 
     async def attempt():

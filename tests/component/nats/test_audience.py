@@ -15,7 +15,7 @@ from infrastructure.nats.holders import Holders
 from infrastructure.nats.lease import open_lease
 from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.tail import follow
-from tests.component.nats.steps import config_for, connected, made_good
+from tests.component.nats.steps import config_for, connected, once_ready
 from tests.events import make_event
 from tests.eventually import becomes
 
@@ -160,7 +160,7 @@ async def test_a_bucket_made_anew_is_believed_by_none_of_many_changes_at_once(
     for reader in readers:
         monkeypatch.setattr(reader.tail, "_take", lambda _: None)
     await connection.session().js.delete_stream(bucket.bucket_stream(connection.prefix))
-    await connection.redeclare()
+    await once_ready(connection.redeclare)
 
     async def tell():
         await audience.tell(make_event(ImageDeleted), "0/1")
@@ -172,7 +172,7 @@ async def test_a_bucket_made_anew_is_believed_by_none_of_many_changes_at_once(
 async def test_a_stream_made_anew_is_noticed(audience, readers, connection):
     """Positions in the old one count for nothing in it; the next attempt is right again."""
     await connection.session().js.delete_stream(connection.stream)
-    await made_good(connection.redeclare)
+    await once_ready(connection.redeclare)
     event = make_event(ImageDeleted)
     try:
         await audience.tell(event, "0/1")

@@ -10,7 +10,7 @@ from contracts.errors import Unavailable
 from contracts.events import EventTooLarge, ImageDeleted, encode, event_type
 from contracts.subjects import DUPLICATE_WINDOW
 from infrastructure.nats.publisher import HEADERS_SIZE, Publisher
-from tests.component.nats.steps import connected, made_good
+from tests.component.nats.steps import connected, once_ready
 from tests.events import make_event
 
 
@@ -70,10 +70,10 @@ async def test_a_changed_limit_is_applied_to_a_stream_that_exists(config):
 
 
 async def test_a_missing_stream_is_declared_again(config):
-    """Somebody deleted the stream: the next publish makes it again and succeeds."""
+    """Somebody deleted the stream: a publish makes it again and succeeds, as soon as NATS has let go of the old one."""
     async with connected(config) as connection:
         await connection.session().js.delete_stream(connection.stream)
-        assert (await made_good(lambda: publish(Publisher(connection), make_event()))).sequence == 1
+        assert (await once_ready(lambda: publish(Publisher(connection), make_event()))).sequence == 1
 
 
 async def test_an_event_that_will_never_fit_is_told_apart_from_an_outage(config):

@@ -14,7 +14,7 @@ from infrastructure.nats.publisher import Publisher
 from infrastructure.nats.pull import Pull
 from infrastructure.nats.tail import follow
 from tests.component.nats.server import NatsServer
-from tests.component.nats.steps import connected, publish
+from tests.component.nats.steps import connected, once_ready, publish
 from tests.events import make_event
 from tests.eventually import becomes, eventually
 
@@ -184,6 +184,7 @@ async def test_a_stream_made_anew_is_a_gap_and_followed_from_its_beginning(conne
         await publish(connection, *events[:2])
         await becomes(lambda: follower.events, events[:2])
         await connection.session().js.delete_stream(connection.stream)
+        await once_ready(connection.redeclare)
         await publish(connection, *events[2:])
         await becomes(lambda: follower.events, events)
     assert follower.gaps == 1

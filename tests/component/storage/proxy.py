@@ -90,11 +90,11 @@ class Proxy:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         cuts = self._cuts
         behind_reader, behind_writer = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, behind_writer}
-        if cuts != self._cuts:  # meanwhile
+        if cuts != self._cuts:  # cut while it was being made
             writer.close()
             behind_writer.close()
             return
+        self._writers |= {writer, behind_writer}
         await asyncio.gather(self._pump(reader, behind_writer), self._pump(behind_reader, writer, self._limit))
 
     async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

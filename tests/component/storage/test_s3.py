@@ -1,6 +1,8 @@
 """A shard in a bucket, and what can go wrong between us and it."""
 
 import asyncio
+import hashlib
+import os
 
 import pytest
 
@@ -51,6 +53,13 @@ def calls(shard, key):
 
 async def listed(shard):
     return [info.key async for info in shard.list()]
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000_000, 9_000_000])
+async def test_the_tag_of_a_whole_object_is_its_md5(shard, key, size):
+    """With SeaweedFS, as with most servers."""
+    data = os.urandom(size)
+    assert await shard.put(key, memoryview(data), "image/jpeg") == hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 every_call = pytest.mark.parametrize("call", ["put", "get", "head", "delete", "list", "ping"])
