@@ -201,6 +201,18 @@ async def test_good_copies_are_stamped(keeper, pictures, database):
     assert (await keeper.scrub(timedelta(hours=1))).copies == 0
 
 
+async def test_what_was_moved_is_read_again_before_its_time(keeper, pictures, database):
+    """Nobody has read the new copies yet; the rest was read a moment ago."""
+    await keeper.scrub()
+    keeper.without("shard-1")
+    moved = {key[:36] for key, where in (await placements(database)).items() if "shard-1" in where}
+    await keeper.rebalance()
+    unread = {str(row["id"]) for row in await rows(database, "SELECT id FROM blobs WHERE verified_at IS NULL")}
+    assert unread == moved
+    assert (await keeper.scrub(timedelta(hours=1))).missing == 0
+    assert await rows(database, "SELECT id FROM blobs WHERE verified_at IS NULL") == []
+
+
 @pytest.mark.parametrize("fault", ["deleted", "short", "flipped", "swapped"])
 async def test_bad_copies_are_found_and_repaired(keeper, pictures, database, storage, fault):
     """From a good one, whatever happened to them."""
@@ -284,6 +296,8 @@ async def test_copies_that_were_never_made_are_made(keeper, pictures, database, 
     await rows(database, f"UPDATE blobs SET placement = ARRAY['{first}'] WHERE id = '{key[:36]}'")  # noqa: S608
     await storage.shards[second].delete(key)
     await keeper.scrub()
+    unread = await rows(database, "SELECT id FROM blobs WHERE verified_at IS NULL")
+    assert [str(row["id"]) for row in unread] == [key[:36]]
     found = (await placements(database))[key]
     assert len(found) == 2
     for name in found:
