@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -59,9 +60,14 @@ def with_children(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """CPU time that processes have taken so far, in user and kernel mode, to 10 ms."""
-    times = [psutil.Process(pid).cpu_times() for pid in pids]
-    return sum(time.user + time.system for time in times)
+    """CPU time that processes have taken so far, in user and kernel mode, to 10 ms. What a child took that has ended is
+    its parent's.
+    """
+    seconds = 0.0
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            seconds += sum(psutil.Process(pid).cpu_times()[:4])  # user, system, and both of ended children
+    return seconds
 
 
 def written(pids: Iterable[int]) -> int:
