@@ -1,5 +1,6 @@
 """Where a request came from."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from litestar.types import HTTPScope
@@ -14,6 +15,7 @@ def address_of(scope: HTTPScope) -> str:
     return client[0] if client else "unknown"
 
 
+@lru_cache(maxsize=10_000)
 def network_of(address: str | None) -> str:
     """What is counted as one caller: an IPv4 address, or the /64 that an IPv6 host can choose its addresses from."""
     try:
