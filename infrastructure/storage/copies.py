@@ -8,9 +8,6 @@ from infrastructure.failpoints import failpoint
 from infrastructure.storage.fleet import Fleet
 from infrastructure.storage.shard import ObjectInfo
 
-_WORTH_A_THREAD = 64_000
-"""Bytes whose hashing takes longer than handing them to a thread."""
-
 
 class Copies:
     """All calls raise `ShardFailed` when the shard does not do what it is asked, and count for its breaker."""
@@ -42,8 +39,6 @@ class Copies:
         with breaker.call():
             tag = await found.put(key, memoryview(data), content_type)
         await failpoint("storage.after_put")
-        if len(data) < _WORTH_A_THREAD:
-            return tag == _md5(data)
         return tag != "" and tag == await asyncio.to_thread(_md5, data)
 
     def list(self, shard: str, prefix: str = "") -> AsyncIterator[ObjectInfo]:
