@@ -236,13 +236,14 @@ class Verify:
         return is_good
 
     async def _make_up(self, blob: Blob, objects: list[Stored]) -> bool:
-        """For copies that were never made and checksums that were never recorded. Whether there are new copies, which
-        nobody has read yet.
+        """For copies that were never made and checksums that were never recorded. Whether copies were wanting: those
+        that are there now nobody has read yet.
         """
         few = [self._relocation(stored) for stored in objects]
         wanted = [move for move in few if move is not None and self._copies.reachable.issuperset(move.add)]
         if wanted:
-            return await relocate(blob, wanted, hands=self._hands)
+            await relocate(blob, wanted, hands=self._hands)
+            return True
         if (named := with_objects(blob, {stored.key: stored for stored in objects})) != blob:
             await self._moves.record(blob, named, discarded=(), not_before=self._hands.clock())
         return False
