@@ -167,8 +167,13 @@ async def select_blob(connection: Connection, blob_id: UUID) -> Blob | None:
 
 async def lock_blob(connection: Connection, blob_id: UUID) -> Blob | None:
     """The blob, if there is one; until the transaction ends nobody else changes it or comes to point at it."""
-    rows = await fetch(connection, f"{SELECT_BLOBS} WHERE id = $1 FOR UPDATE", blob_id)
-    return blob_of(rows[0]) if rows else None
+    return (await lock_blobs(connection, [blob_id])).get(blob_id)
+
+
+async def lock_blobs(connection: Connection, blob_ids: Sequence[UUID]) -> dict[UUID, Blob]:
+    """Those of some blobs that there are, locked in the order of their ids, so that nobody waits in a circle."""
+    rows = await fetch(connection, f"{SELECT_BLOBS} WHERE id = any($1::uuid[]) ORDER BY id FOR UPDATE", blob_ids)
+    return {row["id"]: blob_of(row) for row in rows}
 
 
 async def select_is_wanted(connection: Connection, blob_id: UUID) -> bool:

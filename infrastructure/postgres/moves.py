@@ -69,20 +69,18 @@ class Moves:
         for image in await blobs.select_images(connection, blob_id):
             await insert_event(connection, ImageMoved(self._new_id(), now, image))
 
-    async def stamp(self, blob_ids: Sequence[UUID]) -> dict[UUID, str]:
-        """Notes that all copies of some blobs were found good just now; gives the codes of failures they have."""
-        rows = await self._primary.fetch(
-            """
-            UPDATE blobs
-            SET verified_at = $2
-            FROM (SELECT id FROM blobs WHERE id = any($1::uuid[]) ORDER BY id FOR UPDATE) AS good
-            WHERE blobs.id = good.id
-            RETURNING blobs.id, failure_code
-            """,
-            blob_ids,
-            self._clock(),
-        )
-        return {blob_id: code for blob_id, code in rows if code}
+    async def stamp(self, found: Sequence[Blob]) -> dict[UUID, str]:
+        """Notes that all copies of some blobs were found good just now; gives the codes of failures they have.
+
+        One whose placements or derivatives somebody has changed meanwhile is left out: nobody has read what it names.
+        """
+
+        async def work(connection: Connection) -> dict[UUID, str]:
+            recorded = await blobs.lock_blobs(connection, [blob.id for blob in found])
+            good = [blob.id for blob in found if blob.id in recorded and _places(recorded[blob.id]) == _places(blob)]
+            return await _update_verified(connection, good, self._clock())
+
+        return (await self._primary.transact(work))[0]
 
     async def record_lost(self, blob_id: UUID, failure: Failure) -> bool:
         """Notes that no good copy of a blob's original is left. Says ImageFailed for each of its images, once.
@@ -146,6 +144,17 @@ async def _update_places(connection: Connection, blob: Blob) -> None:
         blob.placement,
         json_text(blob.derivatives),
     )
+
+
+async def _update_verified(connection: Connection, blob_ids: Sequence[UUID], now: datetime) -> dict[UUID, str]:
+    """Gives the codes of failures they have."""
+    rows = await fetch(
+        connection,
+        "UPDATE blobs SET verified_at = $2 WHERE id = any($1::uuid[]) RETURNING id, failure_code",
+        blob_ids,
+        now,
+    )
+    return {blob_id: code for blob_id, code in rows if code}
 
 
 async def _delete_intended(connection: Connection, blob: Blob) -> None:

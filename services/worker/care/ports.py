@@ -67,8 +67,10 @@ class Moves(Protocol):
         """False when somebody else has changed the blob meanwhile."""
         ...
 
-    async def stamp(self, blob_ids: Sequence[UUID]) -> Mapping[UUID, str]:
-        """All copies of some blobs are good; gives the codes of the failures that some of them have."""
+    async def stamp(self, found: Sequence[Blob]) -> Mapping[UUID, str]:
+        """All copies of some blobs are good, unless somebody has changed what they name; gives the codes of failures
+        they have.
+        """
         ...
 
     async def record_lost(self, blob_id: UUID, failure: Failure) -> bool: ...

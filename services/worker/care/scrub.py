@@ -87,14 +87,14 @@ async def scrub_page(
     """Verifies those of some blobs that were not found good since a time."""
     fresh = await placements.verified([blob.id for blob in page], since)
     gate = asyncio.Semaphore(WIDTH)
-    good: list[UUID] = []
+    good: list[Blob] = []
 
     async def one(blob: Blob) -> None:
         async with gate:
             before = (done.copies, done.bytes)
             try:
-                if await verify(blob, done):
-                    good.append(blob.id)
+                if found := await verify(blob, done):
+                    good.append(found)
             except Unavailable as error:
                 logger.warning("blob %s can't be verified just now: %s", blob.id, error)
                 done.unknown += 1
@@ -109,8 +109,8 @@ async def scrub_page(
     await _stamp(good, verify, done)
 
 
-async def _stamp(good: list[UUID], verify: "Verify", done: Scrubbed) -> None:
-    """Takes the ids from the list."""
+async def _stamp(good: list[Blob], verify: "Verify", done: Scrubbed) -> None:
+    """Takes the blobs from the list."""
     taken = good.copy()
     good.clear()
     try:
@@ -141,34 +141,35 @@ class Verify:
         blob = await self._placements.blob(blob_id)
         if blob is not None:
             done = Scrubbed()
-            if await self(blob, done):
-                await self.stamp([blob_id])
+            if found := await self(blob, done):
+                await self.stamp([found])
             if done.unknown:
                 raise Unavailable("A shard with a copy does not answer.")
 
-    async def __call__(self, blob: Blob, done: Scrubbed) -> bool:
-        """Adds to `done` what was found; whether all copies are good now, so that the blob is to be stamped.
+    async def __call__(self, blob: Blob, done: Scrubbed) -> Blob | None:
+        """Adds to `done` what was found; the blob as it is recorded if all its copies are good now, so that it is to be
+        stamped.
 
         Raises `Unavailable` when the primary is not there.
         """
         found = Scrubbed()
-        is_good = False
+        good = None
         try:
-            is_good = await self._verify(blob, found)
+            good = await self._verify(blob, found)
         except Changed:
             found = Scrubbed(copies=found.copies, bytes=found.bytes)
         done.add(found)
-        return is_good
+        return good
 
-    async def stamp(self, blob_ids: list[UUID]) -> None:
+    async def stamp(self, good: list[Blob]) -> None:
         """Notes that all copies of these are good; what was thought to be lost is there. Raises `Unavailable`."""
-        if not blob_ids:
+        if not good:
             return
-        for blob_id, code in (await self._moves.stamp(blob_ids)).items():
+        for blob_id, code in (await self._moves.stamp(good)).items():
             if code == BYTES_LOST.code:
                 await self._moves.record_found(blob_id, code)
 
-    async def _verify(self, blob: Blob, done: Scrubbed) -> bool:
+    async def _verify(self, blob: Blob, done: Scrubbed) -> Blob | None:
         examined = [await self._examine(blob, stored, done) for stored in objects_of(blob)]
         known = [state for state in examined if state]
         good = [state.stored for state in known if state.condition is Condition.GOOD]
@@ -176,9 +177,9 @@ class Verify:
         done.unknown += len(known) < len(examined)
         done.lost += len(lost)
         if len(good) == len(examined):
-            return not await self._make_up(blob, good)
+            return await self._make_up(blob, good)
         await self._note_lost(blob, lost)
-        return False
+        return None
 
     async def _examine(self, blob: Blob, stored: Stored, done: Scrubbed) -> "Examined | None":
         """The state of an object once its copies are repaired; None where a silent shard leaves that open."""
@@ -235,18 +236,19 @@ class Verify:
             logger.warning("the copy of %s on shard %s is repaired", stored.key, shard)
         return is_good
 
-    async def _make_up(self, blob: Blob, objects: list[Stored]) -> bool:
-        """For copies that were never made and checksums that were never recorded. Whether copies were wanting: those
-        that are there now nobody has read yet.
+    async def _make_up(self, blob: Blob, objects: list[Stored]) -> Blob | None:
+        """For copies that were never made and checksums that were never recorded. The blob as it is recorded then; None
+        where copies were wanting, for those that are there now nobody has read yet.
         """
-        few = [self._relocation(stored) for stored in objects]
-        wanted = [move for move in few if move is not None and self._copies.reachable.issuperset(move.add)]
+        wanted = [move for stored in objects if (move := self._relocation(stored))]
         if wanted:
-            await relocate(blob, wanted, hands=self._hands)
-            return True
-        if (named := with_objects(blob, {stored.key: stored for stored in objects})) != blob:
+            if possible := [move for move in wanted if self._copies.reachable.issuperset(move.add)]:
+                await relocate(blob, possible, hands=self._hands)
+            return None
+        named = with_objects(blob, {stored.key: stored for stored in objects})
+        if named != blob:
             await self._moves.record(blob, named, discarded=(), not_before=self._hands.clock())
-        return False
+        return named
 
     def _relocation(self, stored: Stored) -> Relocation | None:
         """Of an object that was stored with fewer copies than it should have."""

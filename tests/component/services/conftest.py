@@ -4,12 +4,15 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 
 from infrastructure import env
+from infrastructure.postgres.config import PrimaryConfig
+from infrastructure.postgres.primary import open_primary
 from infrastructure.storage.config import Deadlines, StorageConfig
 from infrastructure.storage.objects import Patience
 from infrastructure.storage.open import Storage, open_storage
@@ -18,6 +21,9 @@ from services.shared.protocol import Protocol
 from services.worker.main import open_app as open_worker
 from services.write.http import budget
 from services.write.main import open_app as open_write
+from tests.component.services.caring import Keeper
+from tests.component.services.looking import upload
+from tests.pictures import jpeg
 
 Serve = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -78,6 +84,19 @@ async def storage(server_environment) -> AsyncIterator[Storage]:
     """The test's shards, to look at what is really there."""
     async with open_storage(env.read(StorageConfig, server_environment)) as opened:
         yield opened
+
+
+@pytest.fixture
+async def keeper(database, storage) -> AsyncIterator[Keeper]:
+    """Looks after the test's copies, when it is told to."""
+    async with open_primary(PrimaryConfig(primary=database.primary)) as primary:
+        yield Keeper(primary, storage)
+
+
+@pytest.fixture
+async def pictures(write) -> list[dict[str, Any]]:
+    """Six uploaded images that nobody has rendered."""
+    return [await upload(write, jpeg(40 + number, 30)) for number in range(6)]
 
 
 @pytest.fixture(autouse=True)

@@ -67,9 +67,9 @@ class Rows:
         self.recorded.append(after)
         return True
 
-    async def stamp(self, blob_ids):
+    async def stamp(self, found):
         self._refuse("stamp")
-        self.stamped.append(list(blob_ids))
+        self.stamped.append([blob.id for blob in found])
         return {}
 
     def _refuse(self, call):
