@@ -79,12 +79,12 @@ chaos: $(STAMP) ## Hurt the system while clients work, then check what it promis
 	@$(BIN)/python -m tests.chaos $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(SABOTAGE),--sabotage $(SABOTAGE))
 
 .PHONY: load
-load: $(STAMP) ## Put people on a running system: USERS=100 SPAWN_RATE=10 SECONDS=60 PROCESSES=2 URL=http://127.0.0.1:8080
-	@USERS='$(USERS)' SPAWN_RATE='$(SPAWN_RATE)' SECONDS='$(SECONDS)' PROCESSES='$(PROCESSES)' URL='$(URL)' $(BIN)/python -m tests.load
+load: $(STAMP) ## Put people on a running system: USERS=100 SPAWN_RATE=10 SECONDS=60 PROCESSES=2 URL=http://127.0.0.1:8080 TAGS=
+	@USERS='$(USERS)' SPAWN_RATE='$(SPAWN_RATE)' SECONDS='$(SECONDS)' PROCESSES='$(PROCESSES)' URL='$(URL)' TAGS='$(TAGS)' $(BIN)/python -m tests.load
 
 .PHONY: load-web
 load-web: $(STAMP) ## The same from locust's page on http://127.0.0.1:8089
-	@USERS='$(USERS)' SPAWN_RATE='$(SPAWN_RATE)' PROCESSES='$(PROCESSES)' URL='$(URL)' $(BIN)/python -m tests.load --web
+	@USERS='$(USERS)' SPAWN_RATE='$(SPAWN_RATE)' PROCESSES='$(PROCESSES)' URL='$(URL)' TAGS='$(TAGS)' $(BIN)/python -m tests.load --web
 
 .PHONY: lock
 lock: $(STAMP) ## Renew the pinned requirements from pyproject.toml

@@ -9,7 +9,7 @@ LONGEST_PAUSE = 0.25
 """Seconds between tries, in the end: looking costs the same cores as what is awaited."""
 
 
-async def eventually(assertion: Callable[[], Any], *, within: float = 60.0) -> Any:
+async def eventually(assertion: Callable[[], Any], *, within: float = 120.0) -> Any:
     """What the assertion gives when it holds; raises its own error when it has not held once in `within` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
@@ -25,7 +25,7 @@ async def eventually(assertion: Callable[[], Any], *, within: float = 60.0) -> A
         pause = min(1.5 * pause, LONGEST_PAUSE)
 
 
-async def becomes(read: Callable[[], Any], wanted: Any, *, within: float = 60.0) -> None:
+async def becomes(read: Callable[[], Any], wanted: Any, *, within: float = 120.0) -> None:
     """Waits until `read()` gives what is wanted."""
 
     def equal() -> None:

@@ -157,7 +157,7 @@ def run(part: Part, log: Path) -> Running:
     """Starts a server and waits until it serves."""
     running = start(part, log)
     log.with_suffix(".sockets").write_text("\n".join(map(str, part.sockets)))
-    wait_ready(running)
+    wait_ready(running, seconds=90)
     return running
 
 

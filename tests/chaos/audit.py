@@ -27,7 +27,7 @@ from tests.chaos.stack import ChaosStack
 COPIES = 2
 REGION = "us-east-1"
 VARIANTS = {"small", "medium", "large"}
-PATIENCE, LONGEST = 40.0, 240.0
+PATIENCE, LONGEST = 90.0, 300.0
 """Seconds without progress after which the sweep, the reconciler and the consumers are taken to be done, and in all."""
 
 PAUSE = 1.0
@@ -98,9 +98,9 @@ async def _quarantine(primary: Any, poison: Collection[str]) -> list[str]:
 async def _pending(stack: ChaosStack) -> list[str]:
     """What the stream's durable consumers have not settled."""
     problems = []
-    client = await nats.connect(stack.facts["endpoints"]["nats"], connect_timeout=5, max_reconnect_attempts=1)
+    client = await nats.connect(stack.facts["endpoints"]["nats"], connect_timeout=30, max_reconnect_attempts=10)
     try:
-        js = client.jetstream(timeout=5)
+        js = client.jetstream(timeout=30)
         for stream in await js.streams_info():
             for consumer in await js.consumers_info(stream.config.name or ""):
                 owed = (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)

@@ -1,5 +1,6 @@
 """Making one call and recording what came of it."""
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -68,7 +69,11 @@ class Caller:
         """Makes an account; gives what proves that one is its owner. Raises AssertionError. Not part of the history."""
         told = {"email": email, "password": secrets.token_urlsafe(24)}
         for path in ("register", "login"):
-            answer = await self._ask("POST", f"{self.targets()[NGINX]}/api/v1/auth/{path}", {"json": told})
+            for _ in range(10):
+                answer = await self._ask("POST", f"{self.targets()[NGINX]}/api/v1/auth/{path}", {"json": told})
+                if answer.status != 503:
+                    break
+                await asyncio.sleep(1)
             assert answer.status in {200, 201}, f"{path}: {answer.status} {answer.body!r}"
         return f"Bearer {answer.json['access_token']}"
 

@@ -234,9 +234,10 @@ def gone_for_good(images: Images) -> Iterator[Violation]:
 
 
 def settled(images: Images) -> Iterator[Violation]:
-    """R5: all readers agree, and what they agree on can have come about."""
+    """R5: all readers agree, and what they agree on can have come about. Who was asked again means its last answer."""
     for image in list(images.ids):
-        last = [(call, shown) for call, shown in images.reads[image] if call.after and call.action == "view"]
+        views = [(call, shown) for call, shown in images.reads[image] if call.after and call.action == "view"]
+        last = list({call.target: (call, shown) for call, shown in views}.values())
         states = {(call.status, shown and shown.version) for call, shown in last}
         calls = tuple(call for call, _ in last)
         if len(states) > 1:

@@ -20,6 +20,9 @@ WARM_UP, COOL_DOWN = 1.5, 1.5
 LEAST = {"upload": 5, "delete": 2, "view": 40, "list": 5}
 """Answered calls without which a run has not tried anything."""
 
+ENOUGH_WITHIN = 60.0
+"""Seconds after which clients that still haven't made them are taken to be unable to."""
+
 
 class Verdict(msgspec.Struct, frozen=True):
     """What came of a run. `broken` says why the scenario itself could not be played to its end, empty when it could;
@@ -66,10 +69,18 @@ async def _play(scenario: Scenario, world: World) -> list[Violation]:
         await world.pause(WARM_UP)
         await scenario.body(world)
         await world.pause(COOL_DOWN)
+        await _enough(world)
     await world.stack.calm()
     found = await audit(world.stack, world.workload.run, poison=world.poison)
     await world.workload.look_at_the_end()
     return found
+
+
+async def _enough(world: World) -> None:
+    """Lets the clients of a busy machine work a little longer, until they have tried what there is to try."""
+    deadline = world.history.now() + ENOUGH_WITHIN
+    while _too_little(world.history) and world.history.now() < deadline:
+        await world.pause(0.1)
 
 
 def _too_little(history: History) -> list[Violation]:

@@ -37,13 +37,15 @@ SHORT = {
 }
 """Waits that take minutes in production, and limits that many runs on one stack would reach."""
 
+AS_IN_PRODUCTION: Mapping[str, str] = {}
+
 
 class ChaosStack(Stack):
     """A stack with failpoints that can be armed while it runs."""
 
-    def __init__(self, directory: Path, sabotage: str = "") -> None:
+    def __init__(self, directory: Path, sabotage: str = "", settings: Mapping[str, str] = AS_IN_PRODUCTION) -> None:
         """Nothing is started. `sabotage` names what is broken in it on purpose."""
-        super().__init__(directory)
+        super().__init__(directory, settings=settings)
         self.failpoints = directory / "failpoints"
         self.failpoints.mkdir(exist_ok=True)
         self._environment = SHORT | {"CHITRAM_FAILPOINTS": str(self.failpoints)}
@@ -141,7 +143,7 @@ class ChaosStack(Stack):
         secrets = json.loads((self.directory / ".chitram" / "credentials.json").read_text())
         user = f"postgres:{quote(secrets['postgres_superuser'], safe='')}"
         address = services._replace(netloc=f"{user}@{services.hostname}:{services.port}").geturl()
-        connection = await asyncpg.connect(address, timeout=10, command_timeout=30)
+        connection = await asyncpg.connect(address, timeout=30, command_timeout=30)
         try:
             yield connection
         finally:

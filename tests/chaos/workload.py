@@ -208,8 +208,15 @@ class Workload:
         targets = (NGINX, *self.readers())
         listed = [await self._whole_list(me, target) for target in targets]
         for image in sorted(self.known.union(*listed)):
-            await asyncio.gather(*(me.view(image, target=target, after=True) for target in targets))
+            await asyncio.gather(*(self._look_until_answered(me, image, target) for target in targets))
             await me.file(image, after=True)
+
+    async def _look_until_answered(self, me: Caller, image: str, target: str) -> None:
+        """On a busy machine a reader may ask to be asked again."""
+        for _ in range(10):
+            if (await me.view(image, target=target, after=True)).outcome is Outcome.OK:
+                return
+            await asyncio.sleep(1)
 
     async def _whole_list(self, me: Caller, target: str) -> set[str]:
         found: set[str] = set()

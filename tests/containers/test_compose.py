@@ -24,7 +24,7 @@ def service_of(container: dict) -> str:
     return container["Config"]["Labels"]["com.docker.compose.service"]
 
 
-def test_everything_runs_and_is_well(compose):
+async def test_everything_runs_and_is_well(compose):
     """Three read services, one of each other kind; what runs once has ended well; /health names no trouble."""
     containers = compose.containers()
     running = Counter(service_of(one) for one in containers if one["State"]["Status"] == "running")
@@ -32,7 +32,11 @@ def test_everything_runs_and_is_well(compose):
     assert set(running) & ONCE == set()
     assert {one["State"]["Health"]["Status"] for one in containers if service_of(one) in running} == {"healthy"}
     assert {one["State"]["ExitCode"] for one in containers if service_of(one) in ONCE} == {0}
-    assert httpx.get(f"{compose.url}/health", timeout=30).json()["status"] == "ok"
+
+    def is_well() -> None:
+        assert httpx.get(f"{compose.url}/health", timeout=30).json()["status"] == "ok"
+
+    await eventually(is_well)
 
 
 def test_nothing_but_the_gateway_can_be_reached_from_outside(compose):
@@ -97,7 +101,7 @@ async def test_the_doctor_finds_every_part_from_within_a_container(compose):
     def is_well() -> dict:
         return json.loads(compose("exec", "-T", "worker", "chitram", "doctor", "--json", image_id))
 
-    seen = await eventually(is_well, within=60)
+    seen = await eventually(is_well)
     assert len({reader["address"] for reader in seen["readers"].values()}) == 3
     assert [replica["problem"] for replica in seen["replicas"]] == [None, None]
 
@@ -156,9 +160,9 @@ async def test_whatever_dies_comes_back_without_a_hand_on_it(compose):
             "postgres-primary",
         ):
             killed = compose.kill(service)
-            await eventually(lambda killed=killed: is_back(compose, killed), within=120)
+            await eventually(lambda killed=killed: is_back(compose, killed))
             await goes_on(traffic)
-    await eventually(lambda: everything_is_kept(compose.url, traffic.acknowledged), within=120)
+    await eventually(lambda: everything_is_kept(compose.url, traffic.acknowledged))
 
 
 def uploaded(url: str) -> str:
@@ -180,4 +184,4 @@ async def goes_on(traffic: Traffic) -> None:
         assert traffic.answered > answered + 100
         assert len(traffic.acknowledged) > uploaded + 3
 
-    await eventually(more, within=120)
+    await eventually(more)

@@ -2,24 +2,21 @@
 
 import hashlib
 import threading
-import time
 from functools import partial
 
 import httpx
 
 from tests.pictures import jpeg
+from tests.system.clients import open_client
 from tests.system.load import IMAGES, Load
 
 READERS, WRITERS = 4, 1
-PATIENCE = 10
-"""How often somebody who is told to come back does so, before giving up."""
 
 
 class Traffic(Load):
     """`lost` are requests that got another answer than they should have, or none; `answered` counts the others.
 
-    A service that has too much to do may ask to be asked again (503, `Retry-After`), as on a machine where other things
-    run, too. People do so; what the gateway fails to deliver (502, 504, a broken connection) is lost at once.
+    Who is told to come back does so; what the gateway fails to deliver (502, 504, a broken connection) is lost at once.
     """
 
     def __init__(self, url: str) -> None:
@@ -30,22 +27,18 @@ class Traffic(Load):
         self._threads = [threading.Thread(target=self._loop, args=(work,), daemon=True) for work in loops]
 
     def _loop(self, work) -> None:
-        with httpx.Client(base_url=self._url, timeout=30) as client:
+        with open_client(self._url) as client:
             while not self._stop.wait(0.02):
                 work(partial(self._ask, client))
 
     def _ask(
         self, client: httpx.Client, method: str, path: str, expected: int = 200, **options
     ) -> httpx.Response | None:
-        for _ in range(PATIENCE):
-            try:
-                answer = client.request(method, path, **options)
-            except httpx.HTTPError as error:
-                self.lost.append(f"{method} {path}: {error!r}")
-                return None
-            if answer.status_code != 503:
-                break
-            time.sleep(float(answer.headers.get("retry-after", "1")))
+        try:
+            answer = client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            self.lost.append(f"{method} {path}: {error!r}")
+            return None
         if answer.status_code != expected:
             self.lost.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
             return None

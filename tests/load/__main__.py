@@ -1,7 +1,8 @@
 """`make load` and `make load-web`: locust against a running system, wherever it is.
 
 The environment says how much: USERS, SPAWN_RATE (users a second), SECONDS, PROCESSES, and URL; without one it is the
-stack of the working directory. An empty system is given some pictures first. Status 1 when a limit is missed, 2 when
+stack of the working directory. With TAGS people look only at pictures that have these tags, as where others add and
+delete theirs meanwhile. A system with few pictures is given some first. Status 1 when a limit is missed, 2 when
 nobody answers.
 """
 

@@ -1,12 +1,14 @@
 """What people do with an image host: each class is a kind of them, each task a thing they do between two pauses."""
 
 import json
+import os
 import random
 import secrets
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 from locust import between, task
 from locust.contrib.fasthttp import FastHttpUser
@@ -14,6 +16,7 @@ from locust.contrib.fasthttp import FastHttpUser
 from tests.load.pictures import LARGE, PHOTO, SMALL, Album
 
 IMAGES = "/api/v1/images"
+TAGS = os.environ.get("TAGS", "")
 TOKEN = "X-Consistency-Token"
 SIZES = ("small", "medium", "large")
 
@@ -56,8 +59,8 @@ class Person(FastHttpUser):
 
     def page(self) -> list[str]:
         """Ids of the next page of the gallery, or of the first when that was the last."""
-        after = f"&cursor={self.cursor}" if self.cursor else ""
-        with self.ask("GET", f"{IMAGES}?limit=24{after}", f"GET {IMAGES}") as answer:
+        query = {"limit": 24} | ({"tags": TAGS} if TAGS else {}) | ({"cursor": self.cursor} if self.cursor else {})
+        with self.ask("GET", f"{IMAGES}?{urlencode(query)}", f"GET {IMAGES}") as answer:
             if answer.status_code != 200:
                 self.cursor = None
                 return []

@@ -1,6 +1,7 @@
 """Before the first user: is somebody there, and is there something to look at?"""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,10 +12,11 @@ import httpx
 from tests.load.pictures import PHOTO, SMALL, Album
 
 IMAGES = "/api/v1/images"
+TAGS = os.environ.get("TAGS", "")
 ENOUGH = 50
 """Pictures that a gallery needs before a visit is worth it."""
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds that the thumbnails of all of them may take."""
 
 
@@ -46,7 +48,8 @@ def fill(url: str, albums: Path, count: int) -> None:
 
 
 def _ready(client: httpx.Client) -> int:
-    items = client.get(IMAGES, params={"limit": ENOUGH}).raise_for_status().json()["items"]
+    query = {"limit": ENOUGH} | ({"tags": TAGS} if TAGS else {})
+    items = client.get(IMAGES, params=query).raise_for_status().json()["items"]
     return sum(item["status"] == "ready" for item in items)
 
 
@@ -54,4 +57,4 @@ def _upload(client: httpx.Client, count: int, albums: tuple[Album, Album]) -> No
     for number in range(count):
         photo = albums[number % 2].photo()
         files = {"file": (f"seed-{number}.jpg", photo, "image/jpeg")}
-        client.post(f"{IMAGES}/upload", files=files, data={"tags": "load"}).raise_for_status()
+        client.post(f"{IMAGES}/upload", files=files, data={"tags": TAGS or "load"}).raise_for_status()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.pictures import jpeg
+from tests.system.clients import open_client
 
 IMAGES = "/api/v1/images"
 
@@ -15,7 +16,8 @@ IMAGES = "/api/v1/images"
 class Load:
     """Uploads and reads in the background until stopped.
 
-    `acknowledged` is what got a 201: id -> SHA-256. `failed_reads` are GETs of existing images that got no 200.
+    `acknowledged` is what got a 201: id -> SHA-256. `failed_reads` are GETs of existing images that got no 200, however
+    often they came back.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,10 +39,10 @@ class Load:
         finally:
             self._stop.set()
             for thread in self._threads:
-                thread.join(timeout=60)
+                thread.join(timeout=120)
 
     def _upload(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=30) as client:
+        with open_client(self._url) as client:
             while not self._stop.wait(0.3):
                 data = jpeg(200, 150)
                 try:
@@ -54,7 +56,7 @@ class Load:
                     self.refused_uploads += 1
 
     def _read(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=30) as client:
+        with open_client(self._url) as client:
             while not self._stop.wait(0.05):
                 self.reads += 1
                 try:
@@ -68,7 +70,7 @@ class Load:
 
 def everything_is_kept(url: str, acknowledged: dict[str, str]) -> None:
     """Each acknowledged image is ready and has the bytes that were uploaded."""
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with open_client(url) as client:
         for image_id, sha256 in acknowledged.items():
             view = client.get(f"{IMAGES}/{image_id}")
             assert (view.status_code, view.json().get("status")) == (200, "ready"), view.text

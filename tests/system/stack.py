@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,22 @@ import psutil
 
 CHITRAM = str(Path(sys.executable).with_name("chitram"))
 _SERIES = re.compile(r"([a-z_]+(?:\{[^}]*\})?) (\S+)$")
-SECONDS = 180
+SECONDS = 600
 """That any one command may take on a busy machine."""
+
+PATIENT = {"CHITRAM_POSTGRES_CONNECT_TIMEOUT": "10"}
+"""Where many stacks start at once, a second is not enough for a connection."""
 
 
 class Stack:
     """A stack in a directory of its own."""
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
-        """Nothing is started."""
+    def __init__(self, directory: Path, port: int | None = None, settings: Mapping[str, str] = PATIENT) -> None:
+        """Nothing is started. `settings` are its commands' and, once it is up, its services'."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port = port or free_port()
+        self._settings = settings
 
     @property
     def url(self) -> str:
@@ -38,7 +43,7 @@ class Stack:
         return subprocess.run(
             (CHITRAM, *arguments),
             cwd=self.directory,
-            env=os.environ | environment,
+            env=os.environ | self._settings | environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -86,13 +91,14 @@ class Stack:
             if (found := _SERIES.match(line)) and found[1].partition("{")[0] in names
         }
 
-    def living(self) -> list[psutil.Process]:
-        """Every process that works below the directory, whoever its parent is."""
-        return [process for process in psutil.process_iter() if self._works_here(process)]
+    def living(self, word: str = "") -> list[psutil.Process]:
+        """Every process that works below the directory and has the word in its command line, whoever its parent is."""
+        return [process for process in psutil.process_iter() if self._works_here(process, word)]
 
-    def _works_here(self, process: psutil.Process) -> bool:
+    def _works_here(self, process: psutil.Process, word: str) -> bool:
         try:
-            return Path(process.cwd()).is_relative_to(self.directory) and process.status() != psutil.STATUS_ZOMBIE
+            is_ours = Path(process.cwd()).is_relative_to(self.directory) and word in " ".join(process.cmdline())
+            return is_ours and process.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OSError):
             return False
 

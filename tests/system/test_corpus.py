@@ -73,19 +73,19 @@ async def test_nothing_broke_on_the_way(run, stack):
         assert waiting
         assert set(waiting.values()) == {0.0}
 
-    await eventually(nothing_waits, within=60)
+    await eventually(nothing_waits)
 
 
 async def test_no_process_that_decodes_outlives_its_work(run, stack):
     """Each worker has as many as it should have, each is its worker's own, and all come to rest."""
 
     def all_rest() -> None:
-        decoding = [process for process in stack.living() if "infrastructure.imaging.child" in process.cmdline()]
+        decoding = stack.living("infrastructure.imaging.child")
         workers = [pid for name, pid in stack.pids().items() if name.startswith("worker-")]
         assert sorted(process.ppid() for process in decoding) == sorted(2 * workers)
         assert {process.status() for process in decoding} == {psutil.STATUS_SLEEPING}
 
-    await eventually(all_rest, within=60)
+    await eventually(all_rest)
 
 
 def test_what_a_file_says_about_people_is_in_no_bytes_that_strangers_get(run, api):

@@ -9,7 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx
 import pytest
 
+from tests.eventually import eventually
 from tests.pictures import jpeg
+from tests.system.clients import open_client
 from tests.system.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -39,12 +41,16 @@ def test_status_is_readable_too(stack):
     assert all(name in said for name in (*SERVERS, *SERVICES, "nginx", stack.url))
 
 
-def test_services_answer_on_their_own_ports(stack):
+async def test_services_answer_on_their_own_ports(stack):
     """A service asked directly answers the same paths, and those for operators."""
     ports = {process["name"]: process["port"] for process in stack.processes()}
-    for name in SERVICES:
-        for path in ("/health/live", "/health/ready", "/metrics"):
-            assert httpx.get(f"http://127.0.0.1:{ports[name]}{path}", timeout=10).status_code == 200
+
+    def answers() -> None:
+        for name in SERVICES:
+            for path in ("/health/live", "/health/ready", "/metrics"):
+                assert httpx.get(f"http://127.0.0.1:{ports[name]}{path}", timeout=60).status_code == 200
+
+    await eventually(answers)
 
 
 def test_data_is_given_to_nobody_without_a_secret(stack):
@@ -63,9 +69,13 @@ def test_data_is_given_to_nobody_without_a_secret(stack):
         assert secret.stat().st_mode & 0o077 == 0
 
 
-def test_memory_of_an_idle_stack(stack):
-    """The whole of it takes less than 1.2 GB."""
-    assert sum(process["memory"] for process in stack.processes()) < 1.2e9
+async def test_memory_of_an_idle_stack(stack):
+    """The whole of it takes less than 1.2 GB, when those who share it leave it alone."""
+
+    def is_small() -> None:
+        assert sum(process["memory"] for process in stack.processes()) < 1.2e9
+
+    await eventually(is_small)
 
 
 def test_up_on_a_running_stack_changes_nothing(stack):
@@ -79,7 +89,7 @@ def test_up_on_a_running_stack_changes_nothing(stack):
 
 def test_logs_of_one_part_and_of_all(stack):
     """One part's log is shown as it is, several with the part's name before each line."""
-    assert "listening" in stack.chitram("logs", "read-1")
+    assert "listening" in stack.chitram("logs", "-n", "100000", "read-1")
     said = stack.chitram("logs", "-n", "1")
     assert {line.split(" |")[0].strip() for line in said.splitlines()} >= {"nats", "read-1", "write-1"}
 
@@ -102,7 +112,7 @@ def test_part_that_is_not_there(stack):
 def test_restart_fails_no_request(own_stack):
     """Read services restarted one after another are missed by nobody."""
     before = own_stack.pids()
-    with httpx.Client(base_url=own_stack.url, timeout=30) as client:
+    with open_client(own_stack.url) as client:
         restarting = _in_background(own_stack, "restart", "read", "worker-1")
         asked = 0
         while not restarting.done():
@@ -117,9 +127,9 @@ def test_restart_fails_no_request(own_stack):
 def test_up_recovers_what_a_dead_supervisor_left(own_stack):
     """Without its supervisor a stack is not well, though most of it still runs; `up` starts it anew with its data."""
     picture = httpx.post(f"{own_stack.url}/api/v1/images/upload", files={"file": jpeg()}, timeout=30).json()["id"]
-    (supervisor,) = (process for process in own_stack.living() if "supervisord" in " ".join(process.cmdline()))
+    (supervisor,) = own_stack.living("supervisord")
     supervisor.kill()
-    supervisor.wait(10)
+    supervisor.wait(60)
     assert own_stack.run("status").returncode == 1
     before = own_stack.pids()
     assert {process["state"] for process in own_stack.processes()} <= {"orphaned", "stopped"}

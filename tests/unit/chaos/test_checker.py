@@ -227,6 +227,16 @@ def test_readers_that_disagree_in_the_end_break_r5(story):
     assert rules(story) == ["R5", "R5"]
 
 
+def test_a_reader_that_had_to_be_asked_again_agrees_in_the_end(story):
+    """Its last answer counts; who never gives one does not agree."""
+    for image in ("one", "two"):
+        story.upload(image)
+        story.view(image, after=True)
+        story.call("view", image=image, status=503, outcome=Outcome.FAIL, after=True, target="read-1")
+    story.view("one", after=True, target="read-1")
+    assert rules(story) == ["R5"]
+
+
 def test_an_acknowledged_image_that_is_lost_breaks_r5(story):
     """Nobody deleted it."""
     story.upload("one")
