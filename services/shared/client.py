@@ -5,12 +5,14 @@ from ipaddress import IPv6Address, ip_address
 
 from litestar.types import HTTPScope
 
+from services.shared.headers import header_of
+
 
 def address_of(scope: HTTPScope) -> str:
     """The client's address as the gateway gives it, which overwrites what clients claim; without one, the peer's."""
-    for name, value in scope["headers"]:
-        if name == b"x-forwarded-for":
-            return value.decode("latin-1").rpartition(",")[2].strip()[:64]
+    forwarded = header_of(scope, b"x-forwarded-for")
+    if forwarded is not None:
+        return forwarded.rpartition(",")[2].strip()[:64]
     client = scope.get("client")
     return client[0] if client else "unknown"
 

@@ -7,6 +7,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from infrastructure.telemetry.metrics import requests
 from infrastructure.telemetry.request_id import choose, request_id
+from services.shared.headers import header_of
 
 
 class Observed:
@@ -22,7 +23,7 @@ class Observed:
             return
         method = scope["method"]
         started = perf_counter()
-        name = choose(_offered(scope))
+        name = choose(header_of(scope, b"x-request-id"))
         token = request_id.set(name)
         status = 500
 
@@ -39,10 +40,3 @@ class Observed:
             request_id.reset(token)
             endpoint = scope.get("path_template") or "unknown"
             requests.observe(method, endpoint, status, perf_counter() - started)
-
-
-def _offered(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            return value.decode("latin-1")
-    return None

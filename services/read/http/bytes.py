@@ -20,11 +20,12 @@ from contracts.images import Image, Visibility
 from contracts.variants import DEFAULT_VARIANT, VARIANTS
 from services.read.deliver import Part, locate, original, thumbnail, variant_name
 from services.read.http.asking import who_asks
-from services.read.http.conditions import http_date, require_match, unchanged
+from services.read.http.conditions import conditions, http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.images import LookUp
 from services.read.ports import Clock
 from services.shared.answers import Answer, Headers
+from services.shared.headers import header_of
 from services.shared.principals import ANYONE_WITH_A_LINK, Identify
 
 DrawPlaceholder = Callable[[str | None, int, int], bytes]
@@ -83,10 +84,10 @@ class Sender(msgspec.Struct, frozen=True):
     ) -> Answer:
         """A rendering, or a placeholder while it is being made."""
         image = await self._image(request, image_id)
-        part = thumbnail(image, variant, request.headers.get("accept", ""))
+        part = thumbnail(image, variant, header_of(request.scope, b"accept") or "")
         if part is not None:
             return self._send(request, image, part, download=download)
-        require_match(request.headers, tag="")
+        require_match(conditions(request.scope), tag="")
         name = content_disposition(variant_name(image, variant, "image/png"), download=download)
         drawn = self.draw_placeholder(image.blob.placeholder, image.blob.width, image.blob.height)
         return Answer(200, [*PLACEHOLDER, (b"content-disposition", name.encode())], drawn)
@@ -97,8 +98,9 @@ class Sender(msgspec.Struct, frozen=True):
     def _send(self, request: Request[Any, Any, Any], image: Image, part: Part, *, download: bool) -> Answer:
         tags = _tags(image, part)
         keep = _kept(image, self.max_age, self.clock())
-        require_match(request.headers, part.tag, image.created_at)
-        if unchanged(request.headers, part.tag, image.created_at):
+        asked = conditions(request.scope)
+        require_match(asked, part.tag, image.created_at)
+        if unchanged(asked, part.tag, image.created_at):
             return Answer(304, [*tags, (b"cache-control", keep)])
         return Answer(200, [*tags, (b"x-delivery-cache-control", keep), *_transfer(part, download=download)])
 

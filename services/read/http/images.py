@@ -13,7 +13,7 @@ from contracts.images import ImagePage, ImageView, Status, Visibility
 from contracts.principals import Principal
 from services.read.asking import Asking
 from services.read.http.asking import who_asks
-from services.read.http.conditions import require_match, unchanged
+from services.read.http.conditions import conditions, require_match, unchanged
 from services.read.http.queries import DEFAULT_LIMIT, LONGEST, MAX_LIMIT, TEXT, read_asked, told
 from services.read.list_images import OF_ONESELF, Asked
 from services.read.memory import Remembered, as_seen_by
@@ -66,8 +66,9 @@ def _view_route(identify: Identify, look_up: LookUp) -> HTTPRouteHandler:
         if asking.principal.user_id is not None:
             found = as_seen_by(found, asking.principal)
         headers = [JSON, (b"etag", found.tag), _kept(found, asking.principal)]
-        require_match(request.headers, found.tag.decode())
-        if unchanged(request.headers, found.tag.decode()):
+        asked, tag = conditions(request.scope), found.tag.decode()
+        require_match(asked, tag)
+        if unchanged(asked, tag):
             return Answer(304, headers[1:])
         return Answer(200, headers, found.body)
 
