@@ -17,7 +17,7 @@ async def test_database_is_migrated_on_primary_and_replica(database):
 
 async def test_buckets_need_keys(s3_server, buckets):
     """Nobody reads or writes a bucket without a signature."""
-    async with httpx.AsyncClient(base_url=f"http://{s3_server.endpoint}") as client:
+    async with httpx.AsyncClient(base_url=f"http://{s3_server.endpoint}", timeout=60) as client:
         for name in buckets:
             assert (await client.get(f"/{name}/key")).status_code == 403
             assert (await client.put(f"/{name}/key", content=b"x")).status_code == 403

@@ -19,6 +19,7 @@ from tests.events import make_event
 from tests.eventually import becomes, eventually
 
 QUICK = Consumer("quick", DERIVE.event_types, ack_wait=3.0, max_deliver=3)
+STEADY = Consumer("steady", DERIVE.event_types, ack_wait=5.0, max_deliver=3)
 SLOW = Consumer("slow", DERIVE.event_types, ack_wait=300.0, max_deliver=3)
 
 
@@ -54,7 +55,7 @@ class Worker:
 
 @asynccontextmanager
 async def working(connection, worker, consumer=QUICK, **options):
-    options = {"concurrency": 1, "grace": 1.0, "backoff": lambda _: 0.01, "on_given_up": worker.on_given_up} | options
+    options = {"concurrency": 1, "grace": 30.0, "backoff": lambda _: 0.01, "on_given_up": worker.on_given_up} | options
     async with consume(connection, consumer, worker.handle, **options):
         yield
 
@@ -119,20 +120,23 @@ def test_backoff_grows_to_five_minutes():
     assert all(240 <= backoff(attempt) <= 360 for attempt in (6, 7, 1000))
 
 
-async def test_long_work_is_not_delivered_again(connection):
-    """Work twice as long as the server waits is done once, because the heartbeat tells of it."""
+async def test_long_work_is_not_delivered_again(config):
+    """Work that takes longer than the server waits is done once, because the heartbeat tells of it."""
 
     async def handle(delivery):
         worker.deliveries.append(delivery)
-        await asyncio.sleep(2 * QUICK.ack_wait)
+        await asyncio.sleep(1.4 * STEADY.ack_wait)
         return Outcome.DONE
 
     worker = Worker()
     worker.handle = handle
-    async with working(connection, worker, concurrency=2):
+    async with (
+        connected(config, consumers=(STEADY,)) as connection,
+        working(connection, worker, STEADY, concurrency=2),
+    ):
         await publish(connection, make_event())
         await becomes(lambda: len(worker.deliveries), 1)
-        await assert_nothing_left(connection)
+        await assert_nothing_left(connection, STEADY)
     assert worker.attempts == [1]
 
 
@@ -315,8 +319,12 @@ async def test_the_end_finishes_what_is_in_hand(connection):
         await publish(connection, make_event(), make_event())
         await becomes(lambda: len(worker.deliveries), 1)
         asyncio.get_running_loop().call_later(0.2, gate.set)
-    info = await consumer_info(connection, QUICK)
-    assert (info.num_ack_pending, info.delivered.stream_seq) == (0, 1)
+
+    async def is_settled():
+        info = await consumer_info(connection, QUICK)
+        assert (info.num_ack_pending, info.delivered.stream_seq) == (0, 1)
+
+    await eventually(is_settled)
     assert worker.attempts == [1]
 
 

@@ -1,11 +1,13 @@
 """A lease is held while everything that was settled is known here, and never a moment longer."""
 
 import pytest
+from msgspec.structs import replace
 
 from contracts.errors import Unavailable
 from contracts.events import ImageDeleted
 from contracts.subjects import applied
 from infrastructure.nats import bucket
+from infrastructure.nats import lease as lease_module
 from infrastructure.nats.connection import open_nats
 from infrastructure.nats.lease import open_lease
 from infrastructure.nats.tail import follow
@@ -39,6 +41,17 @@ class Reader:
         return open_lease(
             connection, tail, address="http://here", ready=lambda: self.ready, hear_unsent=self.hear_unsent
         )
+
+
+@pytest.fixture
+def config(config, monkeypatch):
+    """Leases outlast what a busy machine does to their renewals, which come as soon as those of a short one.
+
+    Who lets go of one has the time to say so.
+    """
+    monkeypatch.setattr(lease_module, "RENEWALS", 200)
+    monkeypatch.setattr(lease_module, "RELEASE_WITHIN", 30)
+    return replace(config, lease=20)
 
 
 @pytest.fixture
@@ -143,7 +156,7 @@ async def test_who_was_expelled_notices_and_catches_up(connection, reader):
         await becomes(lambda: lease.is_held, True)
         expelled = bucket.encode(bucket.Record(None, 0, state="expelled"))
         await connection.session().js.publish(bucket.key_subject(connection.prefix, lease.holder), expelled)
-        await becomes(lambda: reader.unsent, 2)
+        await becomes(lambda: reader.unsent >= 2, True)
         await becomes(lambda: lease.is_held, True)
         assert (await records(connection))[lease.holder].state == "held"
 
@@ -186,5 +199,5 @@ async def test_a_bucket_that_is_gone_is_made_again(connection, reader):
     async with reader.follow(connection) as tail, reader.open(connection, tail) as lease:
         await becomes(lambda: lease.is_held, True)
         await connection.session().js.delete_stream(bucket.bucket_stream(connection.prefix))
-        await becomes(lambda: reader.unsent, 2)
+        await becomes(lambda: reader.unsent >= 2, True)
         await becomes(lambda: lease.is_held, True)

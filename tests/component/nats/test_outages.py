@@ -18,7 +18,7 @@ from tests.component.nats.steps import config_for, publish
 from tests.events import make_event
 from tests.eventually import becomes, eventually
 
-QUICK = Consumer("quick", DERIVE.event_types, ack_wait=2.0, max_deliver=5)
+QUICK = Consumer("quick", DERIVE.event_types, ack_wait=60.0, max_deliver=5)
 
 
 class Whole:
@@ -201,15 +201,24 @@ async def test_a_callback_that_fails_does_no_harm(server):
         await whole.assert_goes_on()
 
 
+async def refusal(config, words):
+    """The sentence with which a start fails, once it had the time to find out what is wrong: it has the words in it."""
+
+    async def says_so():
+        with pytest.raises(Unavailable) as caught:
+            async with open_nats(config, within=0.5):
+                pass
+        assert words.lower() in caught.value.detail.lower()
+        return caught.value.detail
+
+    return await eventually(says_so)
+
+
 async def test_a_start_without_a_server_fails_in_time(server):
     """The sentence names the variable and where was looked, and keeps the password to itself."""
     server.kill()
-    with pytest.raises(Unavailable) as caught:
-        async with open_nats(config_for(server), within=0.5):
-            pass
-    sentence = caught.value.detail
+    sentence = await refusal(config_for(server), "connect")
     assert f"CHITRAM_NATS_SERVERS (127.0.0.1:{server.port})" in sentence
-    assert "connect" in sentence.lower()
     assert PASSWORD not in sentence
 
 
@@ -217,7 +226,7 @@ async def test_a_start_waits_a_little_for_a_server_that_is_coming(server):
     """Services and servers may be started together."""
     server.kill()
     starting = asyncio.get_running_loop().call_later(0.3, lambda: asyncio.ensure_future(server.start()))
-    async with open_nats(config_for(server)) as connection:
+    async with open_nats(config_for(server), within=60) as connection:
         assert connection.is_connected
     assert starting.when()
 
@@ -225,18 +234,14 @@ async def test_a_start_waits_a_little_for_a_server_that_is_coming(server):
 async def test_wrong_credentials_stop_the_start(server):
     """The sentence says what the server said."""
     config = msgspec.structs.replace(config_for(server), servers=(f"nats://chitram:wrong@127.0.0.1:{server.port}",))
-    with pytest.raises(Unavailable, match="Authorization Violation"):
-        async with open_nats(config, within=0.5):
-            pass
+    assert await refusal(config, "Authorization Violation")
 
 
 async def test_a_server_without_jetstream_stops_the_start(new_server):
     """A plain NATS server is not enough, and the start says so."""
     server = new_server(jetstream=False)
     await server.start()
-    with pytest.raises(Unavailable, match=r"(?i)jetstream"):
-        async with open_nats(config_for(server), within=0.5):
-            pass
+    assert await refusal(config_for(server), "JetStream")
 
 
 async def test_the_end_does_not_wait_for_a_server_that_is_gone(server):

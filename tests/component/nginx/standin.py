@@ -4,18 +4,20 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from deploy.local import ports
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse] | web.StreamResponse]
 
 
 class StandIn:
-    """Listens on a free port of the loopback address; `answer` may be changed at any time."""
+    """Listens on a port of the loopback address, always the same; `answer` may be changed at any time."""
 
     def __init__(self, answer: Answer) -> None:
         """`answer` gets each request."""
         self.answer = answer
         self.asked: list[web.Request] = []
         self.bodies: list[bytes] = []
-        self.port = 0
+        (self.port,) = ports.choose(1)  # nobody else takes it while this one is stopped
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=0.1)
 
     @property
@@ -24,12 +26,11 @@ class StandIn:
         return f"127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Listens, on the port of the first time if there was one."""
+        """Listens."""
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Refuses connections from now on."""

@@ -81,7 +81,7 @@ class Server:
 
     async def ask(self, statement: str, *arguments: object) -> object:
         """Runs a statement in its migrated database, as the services' role, and gives the first value."""
-        connection = await asyncpg.connect(self.address, timeout=5)
+        connection = await asyncpg.connect(self.address, timeout=60)
         try:
             return await connection.fetchval(statement, *arguments)
         finally:

@@ -8,13 +8,13 @@ import asyncpg
 import pytest
 
 from infrastructure.postgres.catalogue import Catalogue
-from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import Primary, open_primary
 from infrastructure.postgres.replica import Replica, open_replica
 from tests.borrowed import Database
 from tests.component.postgres.cluster import Cluster, make_cluster
+from tests.component.postgres.steps import patient, patient_reads
 from tests.component.postgres.times import Clock
 
 
@@ -49,8 +49,8 @@ async def other(address: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def primary(address: str) -> AsyncIterator[Primary]:
-    """The room's way to this test's database, with short deadlines."""
-    async with open_primary(PrimaryConfig(primary=address, lock_timeout=1.0, statement_timeout=5.0)) as primary:
+    """The room's way to this test's database."""
+    async with open_primary(patient(address)) as primary:
         yield primary
 
 
@@ -75,7 +75,7 @@ def outbox(primary: Primary) -> Outbox:
 @pytest.fixture
 async def replica(address: str) -> AsyncIterator[Replica]:
     """A reader of the primary itself, so that reads see each write at once."""
-    async with open_replica(ReplicaConfig(replicas=(address,))) as replica:
+    async with open_replica(patient_reads(address)) as replica:
         yield replica
 
 

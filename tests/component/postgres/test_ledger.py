@@ -13,6 +13,7 @@ from contracts.events import ImageChanged, ImageDeleted, ImageFailed, ImageReady
 from contracts.images import Failure, Status, Visibility
 from infrastructure.postgres.changes import StoredImage
 from infrastructure.postgres.ledger import Ledger
+from infrastructure.postgres.primary import open_primary
 from tests.component.postgres.images import (
     DERIVATIVES,
     RENDERED,
@@ -23,6 +24,7 @@ from tests.component.postgres.images import (
     full_image,
     plain_image,
 )
+from tests.component.postgres.steps import patient
 
 
 def allow(_stored: StoredImage) -> None:
@@ -298,18 +300,19 @@ async def test_change_that_waited_for_ready_tells_of_both(ledger, psql, other):
     assert events[-1].image.blob.derivatives == DERIVATIVES
 
 
-async def test_locked_row_is_unavailable(ledger, catalogue, psql):
+async def test_locked_row_is_unavailable(address, clock, ledger, catalogue, psql):
     """A row that somebody else keeps locked makes a change fail within the lock's deadline, and do nothing."""
     image = plain_image()
     await ledger.insert(image, delete_token_hash=None)
-    async with psql.transaction():
+    async with open_primary(patient(address, lock_timeout=1.0)) as primary, psql.transaction():
+        hasty = Ledger(primary, clock=clock, new_id=uuid4)
         await psql.execute("SELECT 1 FROM images WHERE id = $1 FOR UPDATE", image.id)
         with pytest.raises(Unavailable):
-            await ledger.update(image.id, rename("b.jpg"))
+            await hasty.update(image.id, rename("b.jpg"))
         with pytest.raises(Unavailable):
-            await ledger.delete(image.id, allow)
+            await hasty.delete(image.id, allow)
         with pytest.raises(Unavailable):
-            await ledger.record_ready(image.blob.id, **RENDERED)
+            await hasty.record_ready(image.blob.id, **RENDERED)
     assert (await catalogue.select_image(image.id)).image == image
     assert await counts(psql) == (1, 1, 1)
     assert (await ledger.update(image.id, rename("b.jpg"))).image.version == 2

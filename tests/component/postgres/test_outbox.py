@@ -12,12 +12,12 @@ from contracts.errors import Unavailable
 from contracts.events import decode
 from contracts.images import Failure
 from infrastructure.postgres import outbox as outbox_module
-from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger
 from infrastructure.postgres.outbox import Outbox
 from infrastructure.postgres.primary import Primary, open_primary
 from tests.component.postgres.images import plain_image
 from tests.component.postgres.proxy import Proxy
+from tests.component.postgres.steps import patient
 from tests.eventually import eventually
 
 
@@ -136,7 +136,7 @@ async def test_dead_claimer_gives_its_events_back(address, ledger, outbox):
     async with Proxy(address).listening() as proxy:
 
         async def die() -> None:
-            async with open_primary(PrimaryConfig(primary=proxy.address)) as primary, Outbox(primary).claim(2) as batch:
+            async with open_primary(patient(proxy.address)) as primary, Outbox(primary).claim(2) as batch:
                 await batch.mark_published([row.id for row in batch.rows])
                 assert await claimed(outbox) == []
                 proxy.cut()
@@ -155,7 +155,7 @@ async def test_standing_claimer_loses_its_events(ledger, address, outbox):
     images = await upload(ledger, 1)
 
     async def stand_still() -> None:
-        config = PrimaryConfig(primary=address, idle_transaction_timeout=0.1)
+        config = patient(address, idle_transaction_timeout=0.1)
         async with open_primary(config) as primary, Outbox(primary).claim(1) as batch:
             assert batch.rows
 
@@ -240,7 +240,7 @@ async def test_listening_leaves_no_connection_behind(primary, outbox):
 
 async def test_listening_survives_a_restart(cluster, clock):
     """A listener finds a server that was down for a while, and events wake it again."""
-    async with open_primary(PrimaryConfig(primary=cluster.primary.address)) as primary:
+    async with open_primary(patient(cluster.primary.address)) as primary:
         listener = Listener(Outbox(primary))
         await listener.called(after=0)
         calls = listener.calls
@@ -258,10 +258,7 @@ async def test_listening_survives_a_restart(cluster, clock):
 async def test_silent_listening_connection_is_found_out(cluster, monkeypatch):
     """A server that hangs without closing anything is noticed by asking it, and listened to again later."""
     monkeypatch.setattr(outbox_module, "PING_INTERVAL", 0.05)
-    config = PrimaryConfig(
-        primary=cluster.primary.address, connect_timeout=1.0, lock_timeout=0.5, statement_timeout=1.0
-    )
-    async with open_primary(config) as primary:
+    async with open_primary(patient(cluster.primary.address, lock_timeout=0.5, statement_timeout=1.0)) as primary:
         listener = Listener(Outbox(primary))
         await listener.called(after=0)
         calls = listener.calls

@@ -13,14 +13,14 @@ from infrastructure.postgres.primary import open_primary
 from services.shared.running import background
 from tests.component.postgres.images import plain_image
 from tests.component.postgres.proxy import Proxy
+from tests.component.postgres.steps import patient
 from tests.eventually import eventually
 
 
 async def test_no_statement_stays_prepared_when_that_is_said(address):
     """The same statement again and again leaves nothing in the session; by default it is remembered there."""
     for prepared, left in ((False, 0), (True, 1)):
-        config = PrimaryConfig(primary=address, prepared=prepared)
-        async with open_primary(config) as primary, primary.borrow() as session:
+        async with open_primary(patient(address, prepared=prepared)) as primary, primary.borrow() as session:
             for _ in range(3):
                 await session.fetch("SELECT 1 AS of_this_test")
             rows = await session.fetch(
@@ -31,7 +31,7 @@ async def test_no_statement_stays_prepared_when_that_is_said(address):
 
 async def test_changes_and_events_do_without_prepared_statements(address, clock):
     """A whole round: an image is written, its event claimed and marked."""
-    async with open_primary(PrimaryConfig(primary=address, prepared=False)) as primary:
+    async with open_primary(patient(address, prepared=False)) as primary:
         await Ledger(primary, clock=clock, new_id=uuid4).insert(plain_image(), delete_token_hash=None)
         outbox = Outbox(primary)
         async with outbox.claim(10) as batch:
@@ -43,7 +43,7 @@ async def test_changes_and_events_do_without_prepared_statements(address, clock)
 async def test_listening_goes_past_the_pooler(address):
     """The listener's session is at the direct address, and no connection of the pool is taken by it."""
     async with Proxy(address).listening() as pooler, Proxy(address).listening() as direct:
-        config = PrimaryConfig(primary=pooler.address, direct=direct.address)
+        config = patient(pooler.address, direct=direct.address)
         async with open_primary(config) as primary:
             woken = asyncio.Event()
             async with background(Outbox(primary).listen(woken.set)):

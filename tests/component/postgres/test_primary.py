@@ -21,6 +21,7 @@ from tests.borrowed import Database
 from tests.component.postgres.cluster import Server, dbmate
 from tests.component.postgres.images import counts, plain_image
 from tests.component.postgres.proxy import Proxy
+from tests.component.postgres.steps import LONG, patient, succeeds
 from tests.eventually import eventually
 
 
@@ -34,7 +35,7 @@ async def proxy(database: Database) -> AsyncIterator[Proxy]:
 @pytest.fixture
 async def wired(proxy: Proxy) -> AsyncIterator[Primary]:
     """This test's database through the wire."""
-    async with open_primary(PrimaryConfig(primary=proxy.address, lock_timeout=0.5, statement_timeout=3.0)) as primary:
+    async with open_primary(patient(proxy.address)) as primary:
         yield primary
 
 
@@ -48,7 +49,7 @@ async def test_without_a_primary_everything_fails_at_once(database):
     """Nobody tries to connect any more, once it is known that no server takes writes."""
     async with AsyncExitStack() as stack:
         async with Proxy(database.primary).listening() as wire:
-            primary = await stack.enter_async_context(open_primary(PrimaryConfig(primary=wire.address)))
+            primary = await stack.enter_async_context(open_primary(patient(wire.address)))
 
         async def is_given_up() -> None:
             with pytest.raises(Unavailable) as raised:
@@ -157,14 +158,6 @@ async def test_silent_server_is_given_up(cluster, clock):
         await eventually(lambda: succeeds(ledger.update(image.id, keep)))
 
 
-async def succeeds(call) -> None:
-    """Makes an assertion of a call that may find the server gone."""
-    try:
-        await call
-    except Unavailable as error:
-        raise AssertionError from error
-
-
 async def test_cancelled_commit_is_seen_through(primary, psql):
     """A caller that is cancelled while COMMIT is under way goes, and the commit still ends."""
     task: asyncio.Task[object]
@@ -233,15 +226,17 @@ async def test_deadlock_is_repeated(address, psql):
 
         return update
 
-    async with open_primary(PrimaryConfig(primary=address, lock_timeout=4.0)) as primary:
+    async with open_primary(patient(address)) as primary:
         await asyncio.gather(primary.transact(work(*ids)), primary.transact(work(*reversed(ids))))
     assert await psql.fetchval("SELECT sum(version) FROM outbox") == 6
     assert waiting == 3
 
 
-async def test_long_statement_is_unavailable(primary):
+async def test_long_statement_is_unavailable(address, monkeypatch):
     """A statement that takes too long is ended by the server, and its connection goes on."""
-    async with primary.borrow() as connection:
+    monkeypatch.setattr("infrastructure.postgres.primary.GRACE", LONG)
+    config = patient(address, lock_timeout=1.0, statement_timeout=5.0)
+    async with open_primary(config) as primary, primary.borrow() as connection:
         with pytest.raises(Unavailable):
             await fetch(connection, "SELECT pg_sleep(60)")
         assert await fetch(connection, "SELECT 1")
@@ -249,8 +244,8 @@ async def test_long_statement_is_unavailable(primary):
 
 async def test_busy_pool_is_unavailable(address):
     """Who finds every connection taken is told so after a while."""
-    config = PrimaryConfig(primary=address, pool_size=2, connect_timeout=1.0)
-    async with open_primary(config) as primary, primary.borrow(), primary.borrow():
+    async with open_primary(patient(address, pool_size=2)) as primary, primary.borrow(), primary.borrow():
+        primary._wait = 0.5
         assert primary.connections_in_use == 2
         with pytest.raises(Unavailable):
             await primary.ping()
@@ -287,7 +282,7 @@ async def test_terminated_in_the_middle_is_repeated(ledger, psql, other):
 
 async def test_restarted_server_is_found_again(cluster, clock):
     """While a crashed server restarts changes are unavailable, and afterwards they work on the same pool."""
-    async with open_primary(PrimaryConfig(primary=cluster.primary.address)) as primary:
+    async with open_primary(patient(cluster.primary.address)) as primary:
         ledger = Ledger(primary, clock=clock, new_id=uuid4)
         image = plain_image()
         await ledger.insert(image, delete_token_hash=None)
@@ -326,7 +321,7 @@ def both(first: Server, second: Server) -> str:
 async def test_demoted_server_is_left(own_cluster, clock):
     """A server that stops taking writes under a living connection is left for the one that does."""
     old, (new, _) = own_cluster
-    async with open_primary(PrimaryConfig(primary=both(old, new))) as primary:
+    async with open_primary(patient(both(old, new))) as primary:
         ledger = Ledger(primary, clock=clock, new_id=uuid4)
         committed = await ledger.insert(plain_image(), delete_token_hash=None)
         await new.caught_up(committed.lsn)
@@ -345,7 +340,8 @@ async def test_the_primary_can_be_checked_without_a_pool(cluster):
     names = (cluster.standbys[0].name, cluster.standbys[1].name, cluster.primary.name)
     user = address.netloc.rpartition("@")[0]
     cluster.standbys[0].hang()
-    await check_primary(address._replace(netloc=f"{user}@{','.join(names)}").geturl())
+    listed = address._replace(netloc=f"{user}@{','.join(names)}").geturl()
+    await eventually(lambda: succeeds(check_primary(listed)))
     with pytest.raises(Unavailable):
         await check_primary(address._replace(netloc=f"{user}@{','.join(names[:2])}").geturl())
 
@@ -353,7 +349,7 @@ async def test_the_primary_can_be_checked_without_a_pool(cluster):
 async def test_start_without_a_server_names_it():
     """Opening fails, naming each server that was tried and what was wrong with it, and no password."""
     (port,) = ports.choose(1)
-    config = PrimaryConfig(primary=f"postgresql://chitram:secret@127.0.0.1:{port}/chitram")
+    config = patient(f"postgresql://chitram:secret@127.0.0.1:{port}/chitram")
     with pytest.raises(NotReady, match=f"takes writes: 127.0.0.1:{port}: connection refused") as raised:
         async with open_primary(config):
             pass
@@ -363,14 +359,14 @@ async def test_start_without_a_server_names_it():
 async def test_start_with_standbys_only_says_so(cluster):
     """A standby is there and takes no writes: that is what the error says."""
     with pytest.raises(NotReady, match="takes no writes"):
-        async with open_primary(PrimaryConfig(primary=cluster.standbys[0].address)):
+        async with open_primary(patient(cluster.standbys[0].address)):
             pass
 
 
 async def test_start_without_the_database_names_it(postgres):
     """A database that doesn't exist stops the start."""
     with pytest.raises(NotReady, match='database "absent" does not exist'):
-        async with open_primary(PrimaryConfig(primary=postgres.primary.url("absent"))):
+        async with open_primary(patient(postgres.primary.url("absent"))):
             pass
 
 
@@ -379,10 +375,10 @@ async def test_start_without_the_schema_says_so(postgres, address, psql):
     for _ in await psql.fetch("SELECT version FROM schema_migrations"):
         dbmate(address, "down")
     with pytest.raises(NotReady, match="schema is missing"):
-        async with open_primary(PrimaryConfig(primary=address)):
+        async with open_primary(patient(address)):
             pass
     with pytest.raises(NotReady, match="schema is missing"):
-        async with open_primary(PrimaryConfig(primary=postgres.primary.url("postgres"))):
+        async with open_primary(patient(postgres.primary.url("postgres"))):
             pass
 
 
@@ -390,5 +386,5 @@ async def test_start_with_an_older_schema_says_so(address, psql):
     """The error names the migration that the database is at and the one that is needed."""
     await psql.execute("DELETE FROM schema_migrations; INSERT INTO schema_migrations VALUES ('20200101000000')")
     with pytest.raises(NotReady, match="schema is at 20200101000000"):
-        async with open_primary(PrimaryConfig(primary=address)):
+        async with open_primary(patient(address)):
             pass

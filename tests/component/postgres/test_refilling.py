@@ -5,13 +5,13 @@ from uuid import UUID
 import pytest
 
 from contracts.errors import Refused
-from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.primary import open_primary
 from infrastructure.postgres.refilling import Refilling
 from infrastructure.postgres.schema import known_migrations
 from infrastructure.postgres.snapshot import open_snapshot
 from tests.component.postgres.cluster import dbmate
 from tests.component.postgres.images import plain_image
+from tests.component.postgres.steps import patient
 from tests.component.postgres.test_migrations import schema
 
 EVERY = tuple(known_migrations())
@@ -21,7 +21,7 @@ EVERY = tuple(known_migrations())
 async def refilling(databases):
     """A new database that is to be filled; `primary` leads to it."""
     with databases.lend() as made:
-        async with open_primary(PrimaryConfig(primary=made.primary), required=False) as primary:
+        async with open_primary(patient(made.primary), required=False) as primary:
             refilling = Refilling(primary, patience=0)
             refilling.address = made.primary
             yield refilling
@@ -104,7 +104,7 @@ async def test_a_filling_that_fails_leaves_the_database_as_it_was(refilling):
 
 async def test_nothing_is_filled_under_services_at_work(refilling):
     """Nor a database with tables, or migrations, that are not Chitram's."""
-    async with open_primary(PrimaryConfig(primary=refilling.address)):
+    async with open_primary(patient(refilling.address)):
         with pytest.raises(Refused, match="connections"):
             await refilling.require_alone()
     await refilling._primary.fetch("INSERT INTO schema_migrations (version) VALUES ('99999999999999')")

@@ -16,7 +16,7 @@ from contracts.errors import Unavailable
 from deploy.local import ports
 from infrastructure.postgres import replica as replica_module
 from infrastructure.postgres.catalogue import Catalogue
-from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
+from infrastructure.postgres.config import ReplicaConfig
 from infrastructure.postgres.errors import NotReady
 from infrastructure.postgres.heartbeat import Heartbeat
 from infrastructure.postgres.ledger import Ledger
@@ -25,13 +25,13 @@ from infrastructure.postgres.replica import Replica, _Seat, open_replica
 from infrastructure.telemetry import metrics
 from tests.component.postgres.cluster import Server, dbmate
 from tests.component.postgres.images import plain_image
+from tests.component.postgres.steps import LONG, patient, patient_reads, succeeds
 from tests.eventually import eventually
 
 
 def reading(*servers: Server, **fields) -> ReplicaConfig:
-    """Reads from these servers, with short deadlines."""
-    values = {"connect_timeout": 0.5, "read_timeout": 0.3, "pool_size": 3}
-    return ReplicaConfig(replicas=tuple(server.address for server in servers), **values | fields)
+    """Reads from these servers."""
+    return patient_reads(*(server.address for server in servers), **{"pool_size": 3} | fields)
 
 
 @pytest.fixture
@@ -51,22 +51,15 @@ async def test_reads_spread_and_move_on(standbys):
         with pytest.raises(Unavailable):
             await first.ping()
         standbys[0].start()
-        await eventually(lambda: answers(first))
+        await eventually(lambda: succeeds(first.ping()))
         assert first.name == standbys[0].name
-
-
-async def answers(replica: Replica) -> None:
-    """Makes an assertion of a read."""
-    try:
-        await replica.ping()
-    except Unavailable as error:
-        raise AssertionError from error
 
 
 async def test_reads_in_flight_follow(standbys):
     """Reads that run when their replica crashes are answered by the next one."""
-    async with open_replica(reading(*standbys, read_timeout=5.0)) as replica:
-        reads = [asyncio.create_task(replica.fetch("SELECT pg_sleep(0.3), inet_server_port()")) for _ in range(3)]
+    slow_on_the_first = "SELECT pg_sleep(CASE inet_server_port() WHEN $1::int THEN 60 ELSE 0 END), inet_server_port()"
+    async with open_replica(reading(*standbys)) as replica:
+        reads = [asyncio.create_task(replica.fetch(slow_on_the_first, standbys[0].port)) for _ in range(3)]
         await eventually(lambda: busy(replica, 3))
         standbys[0].stop(signal.SIGQUIT)
         assert {rows[0][1] for rows in await asyncio.gather(*reads)} == {standbys[1].port}
@@ -79,7 +72,7 @@ def busy(replica: Replica, count: int) -> None:
 
 async def test_hanging_replica_is_left(standbys):
     """A replica that keeps its connections open and answers nothing is left after one deadline."""
-    async with open_replica(reading(*standbys)) as replica:
+    async with open_replica(reading(*standbys, connect_timeout=1.0, read_timeout=1.0)) as replica:
         standbys[0].hang()
         try:
             # More than the pool holds, so that some only wait for a connection.
@@ -91,8 +84,8 @@ async def test_hanging_replica_is_left(standbys):
 
 async def test_ended_connections_cost_no_read(standbys):
     """Reads go on when the server ends all connections of the reader, busy ones too."""
-    async with open_replica(reading(*standbys, read_timeout=5.0)) as replica:
-        read = asyncio.create_task(replica.fetch("SELECT 7 FROM pg_sleep(0.3)"))
+    async with open_replica(reading(*standbys)) as replica:
+        read = asyncio.create_task(replica.fetch("SELECT 7 FROM pg_sleep(1)"))
         await eventually(lambda: busy(replica, 1))
         standbys[0].sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'chitram'")
         assert (await read)[0][0] == 7
@@ -107,7 +100,7 @@ async def test_single_replica_is_waited_for(standbys):
             with pytest.raises(Unavailable):
                 await replica.ping()
         standbys[0].start()
-        await eventually(lambda: answers(replica))
+        await eventually(lambda: succeeds(replica.ping()))
 
 
 async def test_many_reads_search_once(standbys, monkeypatch):
@@ -122,6 +115,7 @@ async def test_many_reads_search_once(standbys, monkeypatch):
 
     async with open_replica(reading(*standbys)) as replica:
         monkeypatch.setattr(replica_module, "_sit_down", counting)
+        monkeypatch.setattr(replica_module, "PAUSE", LONG)
         for server in standbys:
             server.stop()
         outcomes = await asyncio.gather(*(replica.ping() for _ in range(30)), return_exceptions=True)
@@ -129,9 +123,10 @@ async def test_many_reads_search_once(standbys, monkeypatch):
         assert searches == 1
 
 
-async def test_long_read_is_unavailable_and_no_reason_to_move(standbys):
+async def test_long_read_is_unavailable_and_no_reason_to_move(standbys, monkeypatch):
     """A query that takes too long is ended, and its replica kept."""
-    async with open_replica(reading(*standbys)) as replica:
+    monkeypatch.setattr(replica_module, "GRACE", LONG)  # it is the server that ends it
+    async with open_replica(reading(*standbys, read_timeout=1.0)) as replica:
         with pytest.raises(Unavailable):
             await replica.fetch("SELECT pg_sleep(60)")
         assert replica.name == standbys[0].name
@@ -149,7 +144,8 @@ async def test_cancelled_read_gives_its_connection_back(replica):
 
 async def test_busy_pool_is_unavailable_and_no_reason_to_move(standbys):
     """A read that finds too many others before it fails, and the replica is kept."""
-    async with open_replica(reading(*standbys, pool_size=1, connect_timeout=1.0, read_timeout=3.0)) as replica:
+    async with open_replica(reading(*standbys, pool_size=1)) as replica:
+        replica._wait = 1.0  # reads take twice as long
         line = [replica.fetch("SELECT pg_sleep(2)") for _ in range(6)]
         outcomes = await asyncio.gather(*line, return_exceptions=True)
         assert 0 < sum(isinstance(outcome, Unavailable) for outcome in outcomes) < 6
@@ -162,8 +158,8 @@ async def test_read_that_replay_ends_is_repeated(cluster):
     standby.sql("ALTER SYSTEM SET max_standby_streaming_delay = 0; SELECT pg_reload_conf();")
     cluster.primary.sql("CREATE TABLE numbers AS SELECT 1 AS number; GRANT SELECT ON numbers TO chitram;")
     await standby.caught_up(cluster.primary.sql("SELECT pg_current_wal_lsn()"))
-    async with open_replica(reading(*cluster.standbys, read_timeout=5.0)) as replica:
-        read = asyncio.create_task(replica.fetch("SELECT number, pg_sleep(1) FROM numbers"))
+    async with open_replica(reading(*cluster.standbys)) as replica:
+        read = asyncio.create_task(replica.fetch("SELECT number, pg_sleep(60) FROM numbers"))
         await eventually(lambda: busy(replica, 1))
         cluster.primary.sql("TRUNCATE numbers")
         assert await read == []
@@ -178,7 +174,7 @@ async def test_read_that_is_undone_each_time_is_unavailable(replica):
 
 async def test_connections_are_measured(replica):
     """The metric of connections in use shows what is busy."""
-    read = asyncio.create_task(replica.fetch("SELECT pg_sleep(0.5)"))
+    read = asyncio.create_task(replica.fetch("SELECT pg_sleep(1)"))
     await eventually(lambda: busy(replica, 1))
     assert metrics.registry.get_sample_value("db_connections_active", {"pool": "replica"}) == 1
     await read
@@ -189,16 +185,16 @@ async def test_each_replica_can_be_checked(standbys):
     """What is down is told of it, whichever is in use; one that hangs is down too."""
     async with open_replica(reading(*standbys)) as replica:
         first, second = replica.addresses
-        await replica.check(first)
+        await eventually(lambda: succeeds(replica.check(first)))
         standbys[1].hang()
-        await replica.check(first)
+        await eventually(lambda: succeeds(replica.check(first)))
         with pytest.raises(Unavailable):
             await replica.check(second)
 
 
 async def test_position_follows_replay(cluster, clock):
     """A commit can be read once the replica's position has reached the commit's, and not before."""
-    config = PrimaryConfig(primary=cluster.primary.address)
+    config = patient(cluster.primary.address)
     async with open_primary(config) as primary, open_replica(reading(*cluster.standbys)) as replica:
         ledger = Ledger(primary, clock=clock, new_id=uuid4)
         image = plain_image()
@@ -220,7 +216,7 @@ async def test_position_follows_replay(cluster, clock):
 
 async def test_a_replica_that_comes_back_behind_is_not_believed_to_be_where_it_was(cluster, clock, tmp_path):
     """What it said before it was killed counts for no answer of the server that was put in its place."""
-    config, standby = PrimaryConfig(primary=cluster.primary.address), cluster.standbys[0]
+    config, standby = patient(cluster.primary.address), cluster.standbys[0]
     older = kept(standby, tmp_path)
     with (older / "postgresql.auto.conf").open("a") as settings:
         settings.write("recovery_min_apply_delay = '1h'\n")
@@ -232,7 +228,7 @@ async def test_a_replica_that_comes_back_behind_is_not_believed_to_be_where_it_w
         with pytest.raises(Unavailable):
             await replica.ping()
         restore(standby, older)
-        await eventually(lambda: answers(replica), within=60)
+        await eventually(lambda: succeeds(replica.ping()))
         found = await Catalogue(replica).select_image(committed.image.id)
         assert found.image is None
         assert found.as_of < position(committed.lsn)
@@ -268,7 +264,7 @@ async def test_a_commit_that_nobody_can_see_yet_is_behind_the_position(cluster, 
     """A server that takes writes has it in its log already; its position is named only when it can be seen."""
     server = cluster.primary
     async with (
-        open_primary(PrimaryConfig(primary=server.address, statement_timeout=60)) as primary,
+        open_primary(patient(server.address)) as primary,
         open_replica(reading(server)) as replica,
     ):
         image = plain_image()
@@ -293,7 +289,7 @@ def waits_for_a_standby(server: Server) -> None:
 
 async def test_a_replica_tells_which_events_it_has_replayed(cluster):
     """Those up to the place in the stream that the last heartbeat it has replayed was written with."""
-    config = PrimaryConfig(primary=cluster.primary.address)
+    config = patient(cluster.primary.address)
     async with open_primary(config) as primary, open_replica(reading(*cluster.standbys)) as replica:
         before = await replica.look()
         await Heartbeat(primary).beat("made at noon", 7)
@@ -308,7 +304,7 @@ async def test_a_replica_tells_which_events_it_has_replayed(cluster):
 
 async def test_the_primarys_position_is_not_before_any_commit(cluster, clock):
     """A replica that has replayed it has everything that was answered before it was asked for."""
-    config = PrimaryConfig(primary=cluster.primary.address)
+    config = patient(cluster.primary.address)
     async with open_primary(config) as primary, open_replica(reading(*cluster.standbys)) as replica:
         ledger = Ledger(primary, clock=clock, new_id=uuid4)
         for _ in range(20):
@@ -326,7 +322,7 @@ async def test_the_primarys_position_is_not_before_any_commit(cluster, clock):
 async def test_a_primary_that_is_not_required_is_used_when_it_is_there(own_cluster):
     """The start doesn't need it; reads find it after a restart."""
     own_cluster.primary.stop()
-    async with open_primary(PrimaryConfig(primary=own_cluster.primary.address), required=False) as primary:
+    async with open_primary(patient(own_cluster.primary.address), required=False) as primary:
         with pytest.raises(Unavailable):
             await primary.position()
         own_cluster.primary.start()
@@ -357,17 +353,18 @@ async def test_start_passes_over_what_is_down(standbys):
 async def test_start_without_any_replica_names_them():
     """When none answers the start fails, naming each."""
     first, second = ports.choose(2)
-    config = ReplicaConfig(replicas=tuple(f"postgresql://chitram@127.0.0.1:{port}/chitram" for port in (first, second)))
+    config = patient_reads(*(f"postgresql://chitram@127.0.0.1:{port}/chitram" for port in (first, second)))
     with pytest.raises(NotReady, match=f"{first}: connection refused; 127.0.0.1:{second}"):
         async with open_replica(config):
             pass
 
 
-async def test_start_waits_for_the_schema_to_be_replayed(address):
+async def test_start_waits_for_the_schema_to_be_replayed(address, monkeypatch):
     """A reader that starts before its replica has the tables waits for them."""
+    monkeypatch.setattr(replica_module, "SCHEMA_PATIENCE", LONG)
     dbmate(address, "down")
     async with contextlib.AsyncExitStack() as stack:
-        opening = asyncio.create_task(stack.enter_async_context(open_replica(ReplicaConfig(replicas=(address,)))))
+        opening = asyncio.create_task(stack.enter_async_context(open_replica(patient_reads(address))))
         await asyncio.sleep(0)
         await asyncio.to_thread(dbmate, address, "up")
         await (await opening).ping()
@@ -375,8 +372,8 @@ async def test_start_waits_for_the_schema_to_be_replayed(address):
 
 async def test_start_does_not_wait_for_ever_for_the_schema(address, monkeypatch):
     """A replica whose schema stays too old stops the start."""
-    monkeypatch.setattr("infrastructure.postgres.replica.SCHEMA_PATIENCE", 0.1)
+    monkeypatch.setattr(replica_module, "SCHEMA_PATIENCE", 0.1)
     dbmate(address, "down")
     with pytest.raises(NotReady, match="schema is at"):
-        async with open_replica(ReplicaConfig(replicas=(address,))):
+        async with open_replica(patient_reads(address)):
             pass

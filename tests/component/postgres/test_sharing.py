@@ -12,10 +12,8 @@ from contracts.errors import Unavailable
 from contracts.events import ImageFailed, ImageReady, ImageUploaded
 from contracts.images import Failure, Image, Status
 from infrastructure.postgres import arrivals
-from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.ledger import Ledger, copies_of
 from infrastructure.postgres.moves import Moves
-from infrastructure.postgres.primary import open_primary
 from tests.component.postgres.images import RENDERED, T0, blocked, counts, events_of, plain_image
 
 SHA256 = "5a" * 32
@@ -261,35 +259,32 @@ async def test_blobs_that_come_and_go_too_fast_are_unavailable(ledger, monkeypat
     assert await given_up(psql) == set(copies_of(image.blob))
 
 
-async def test_a_hundred_at_once(address, clock, psql):
+async def test_a_hundred_at_once(ledger, psql):
     """Uploads and deletions of the same bytes, all at the same moment: at most one blob has them, as the rows say.
 
     Every object is some live blob's or given up; those of a live blob are not given up.
     """
     images = [same_bytes() for _ in range(100)]
     rng = random.Random(4)
-    patient = PrimaryConfig(primary=address, connect_timeout=60, lock_timeout=50, statement_timeout=60)
-    async with open_primary(patient) as primary:
-        ledger = Ledger(primary, clock=clock, new_id=uuid4)
 
-        async def come_and_go(image: Image, stays: bool) -> None:
+    async def come_and_go(image: Image, stays: bool) -> None:
+        await asyncio.sleep(rng.random() / 20)
+        told = await arrive(ledger, image)
+        if not stays:
             await asyncio.sleep(rng.random() / 20)
-            told = await arrive(ledger, image)
-            if not stays:
-                await asyncio.sleep(rng.random() / 20)
-                await leave(ledger, told)
+            await leave(ledger, told)
 
-        for staying in (3, 0):
-            await asyncio.gather(*(come_and_go(image, n < staying) for n, image in enumerate(images)))
-            blobs = await psql.fetch("SELECT id FROM blobs")
-            assert len(blobs) == (1 if staying else 0)
-            assert await psql.fetchval("SELECT count(*) FROM images") == staying
-            alive = {f"{row['id']}/original" for row in blobs}
-            gone = {key for key, _ in await given_up(psql)}
-            assert not alive & gone
-            assert alive | gone == {image.blob.key for image in images}
-            for image in images[:staying]:
-                told = (await events_of(psql, image.id))[-1].image
-                await leave(ledger, told)
-            images = [same_bytes() for _ in range(100)]
-            await psql.execute("DELETE FROM discarded")
+    for staying in (3, 0):
+        await asyncio.gather(*(come_and_go(image, n < staying) for n, image in enumerate(images)))
+        blobs = await psql.fetch("SELECT id FROM blobs")
+        assert len(blobs) == (1 if staying else 0)
+        assert await psql.fetchval("SELECT count(*) FROM images") == staying
+        alive = {f"{row['id']}/original" for row in blobs}
+        gone = {key for key, _ in await given_up(psql)}
+        assert not alive & gone
+        assert alive | gone == {image.blob.key for image in images}
+        for image in images[:staying]:
+            told = (await events_of(psql, image.id))[-1].image
+            await leave(ledger, told)
+        images = [same_bytes() for _ in range(100)]
+        await psql.execute("DELETE FROM discarded")

@@ -4,7 +4,7 @@ import pytest
 
 from services.write.main import open_app
 from tests.component.scanner.conftest import FOUND, MARK
-from tests.component.services.conftest import serve, storage  # noqa: F401 - fixtures
+from tests.component.services.conftest import serve, storage, unhurried  # noqa: F401 - fixtures
 from tests.component.services.looking import IMAGES, objects, rows, upload
 from tests.eventually import eventually
 from tests.pictures import jpeg
@@ -26,8 +26,14 @@ async def test_what_the_scanner_finds_is_refused_and_leaves_nothing(serve, clamd
     assert await objects(storage) == {}
     assert await rows(database, "SELECT id FROM blobs") == []
     assert (await upload(write, bad))["metadata_stripped"] is True
-    assert (await write.get("/health/ready")).json()["dependencies"]["scanner"] == "ok"
+    await eventually(lambda: health_tells(write, "ok"))
     assert 'scans_total{outcome="found"}' in (await write.get("/metrics")).text
+
+
+async def health_tells(write, state: str) -> None:
+    """Asserts that all is well with the service, and so it is with its scanner or not."""
+    health = await write.get("/health/ready")
+    assert (health.status_code, health.json()["dependencies"]["scanner"]) == (200, state)
 
 
 @pytest.mark.parametrize(("policy", "status"), [("", 503), ("refuse", 503), ("accept", 201)])
@@ -40,5 +46,4 @@ async def test_a_scanner_that_is_down_follows_the_policy(serve, database, policy
         assert answer.json()["code"] == "SERVICE_UNAVAILABLE"
         assert answer.headers["retry-after"]
     assert len(await rows(database, "SELECT id FROM blobs")) == (status == 201)
-    health = await write.get("/health/ready")
-    assert (health.status_code, health.json()["dependencies"]["scanner"]) == (200, "down")
+    await eventually(lambda: health_tells(write, "down"))

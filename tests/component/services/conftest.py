@@ -11,16 +11,20 @@ import pytest
 import uvicorn
 
 from infrastructure import env
-from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.primary import open_primary
+from infrastructure.redis import client as redis_client
+from infrastructure.storage.breaker import Policy
 from infrastructure.storage.config import Deadlines, StorageConfig
 from infrastructure.storage.objects import Patience
 from infrastructure.storage.open import Storage, open_storage
 from services.read.main import open_app as open_read
+from services.shared import health
 from services.shared.protocol import Protocol
+from services.worker.care import scrub
 from services.worker.main import open_app as open_worker
 from services.write.http import budget
 from services.write.main import open_app as open_write
+from tests.component.postgres.steps import patient
 from tests.component.services.caring import Keeper
 from tests.component.services.looking import upload
 from tests.pictures import jpeg
@@ -81,15 +85,16 @@ async def worker(serve) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def storage(server_environment) -> AsyncIterator[Storage]:
-    """The test's shards, to look at what is really there."""
-    async with open_storage(env.read(StorageConfig, server_environment)) as opened:
+    """The test's shards, to look at what is really there. One whose breaker is tripped stays avoided."""
+    config = env.read(StorageConfig, server_environment)
+    async with open_storage(config, policy=Policy(pause=3600)) as opened:
         yield opened
 
 
 @pytest.fixture
 async def keeper(database, storage) -> AsyncIterator[Keeper]:
     """Looks after the test's copies, when it is told to."""
-    async with open_primary(PrimaryConfig(primary=database.primary)) as primary:
+    async with open_primary(patient(database.primary)) as primary:
         yield Keeper(primary, storage)
 
 
@@ -101,11 +106,15 @@ async def pictures(write) -> list[dict[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch) -> None:
-    """No shard is slow and no change takes too long, however busy the machine.
+    """No server is slow and no change takes too long, however busy the machine; nothing is scrubbed in the background.
 
-    Where a shard is slow, a copy more is left for the sweep to find.
+    Where a shard is slow, a copy more is left for the sweep to find. Where Redis is, a call is not counted.
     """
     monkeypatch.setattr(budget, "BUDGET", 60)
+    monkeypatch.setattr(redis_client, "DEADLINE", 30)
+    monkeypatch.setattr(redis_client, "START_WITHIN", 30)
+    monkeypatch.setattr(health, "DEADLINE", 30)
+    monkeypatch.setattr(scrub, "PAUSE", 3600)
     defaults = open_storage.__wrapped__.__kwdefaults__
     monkeypatch.setitem(defaults, "patience", Patience(put=60, get=60))
-    monkeypatch.setitem(defaults, "deadlines", Deadlines(connect=30, small=30, ping=30))
+    monkeypatch.setitem(defaults, "deadlines", Deadlines(connect=30, put=60, get=60, small=30, list=60, ping=30))

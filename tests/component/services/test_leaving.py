@@ -7,12 +7,12 @@ import httpx
 import pytest
 
 from infrastructure.postgres.audit import AuditLog
-from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.credentials import Credentials
 from infrastructure.postgres.departures import Departures
 from infrastructure.postgres.primary import open_primary
 from services.worker.tidy_people import FORGET_AFTER, tidy_people
 from services.write import delete_account
+from tests.component.postgres.steps import patient
 from tests.component.services.looking import IMAGES, rows
 from tests.component.services.people import AUTH, KEYS, PASSWORD, bearer, key, log_in, person, register
 from tests.pictures import jpeg
@@ -74,7 +74,7 @@ async def test_what_is_left_the_worker_finishes(write, database, monkeypatch):
     async def live() -> int:
         return len(await rows(database, "SELECT 1 FROM images WHERE deleted_at IS NULL"))
 
-    async with open_primary(PrimaryConfig(primary=database.primary)) as primary:
+    async with open_primary(patient(database.primary)) as primary:
         now = datetime.now(UTC)
         departures = Departures(primary, clock=lambda: now, new_id=uuid4)
         credentials = Credentials(primary, clock=lambda: now, new_id=uuid4)
@@ -111,7 +111,7 @@ async def test_old_entries_and_expired_credentials_are_dropped(write, database):
         "INSERT INTO audit (id, recorded_at, actor, action, details)"
         " SELECT gen_random_uuid(), now() - n * interval '1 day', 'system', 'x', '{}' FROM generate_series(1, 9) AS n",
     )
-    async with open_primary(PrimaryConfig(primary=database.primary)) as primary:
+    async with open_primary(patient(database.primary)) as primary:
         credentials = Credentials(primary, clock=lambda: datetime.now(UTC), new_id=uuid4)
         assert await credentials.prune(datetime.now(UTC)) == 1
         assert await AuditLog(primary).prune(datetime.now(UTC) - timedelta(days=4.5)) == 5

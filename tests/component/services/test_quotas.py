@@ -8,6 +8,7 @@ import httpx
 from services.write.main import open_app as open_write
 from tests.component.services.looking import IMAGES, objects, rows
 from tests.component.services.people import Person, person
+from tests.component.services.test_sharing import PATIENCE
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -23,7 +24,7 @@ async def held(database) -> tuple[int, int]:
 
 async def test_concurrent_uploads_never_exceed_a_quota_and_get_all_that_fits(serve, database):
     """Two hundred at its edge, over two services: exactly as many come in as there is room for."""
-    settings = {"CHITRAM_QUOTA_IMAGES": "40"}
+    settings = {**PATIENCE, "CHITRAM_QUOTA_IMAGES": "40"}
     one, two = await serve(open_write, **settings), await serve(open_write, **settings)
     ann = await person(one)
     pictures = [jpeg() for _ in range(200)]

@@ -7,6 +7,7 @@ import pytest
 
 from services.read.http.conditions import http_date
 from services.read.main import open_app
+from services.shared.damage import DamageReporter
 from tests.component.nats.server import NatsServer
 from tests.component.postgres.proxy import Proxy
 from tests.component.services.looking import IMAGES, rows, upload
@@ -76,6 +77,13 @@ async def test_a_file_is_handed_to_nginx_with_everything_it_has_to_say(view, rea
     assert hashlib.sha256(fetched.content).hexdigest() == view["checksum"]
 
 
+@pytest.fixture
+def no_repairs(monkeypatch) -> None:
+    """Nobody is told of the bad copies that reads find."""
+    monkeypatch.setattr(DamageReporter, "bad", lambda *_: None)
+
+
+@pytest.mark.usefixtures("no_repairs")  # these come before the services, which hold on to what tells
 async def test_wrong_bytes_are_given_to_nobody(view, read, storage, database):
     """A copy that is altered, short, gone or another object is passed over; when none is good there is a problem."""
     (row,) = await rows(database, "SELECT id, placement FROM blobs")
@@ -223,7 +231,9 @@ async def test_it_tells_operators_what_it_knows_of_an_image(view, read):
     assert (await read.get(f"{IMAGES}/{view['id']}")).status_code == 200
 
     async def is_settled() -> None:
-        told = (await read.get(f"/internal/images/{view['id']}")).json()
+        answer = await read.get(f"/internal/images/{view['id']}")
+        assert answer.status_code == 200
+        told = answer.json()
         assert (told["is_attached"], told["overlay"]) == (True, None)
         assert 0 < told["needed"] <= told["replica_position"]
         if told["memory"] is None:
@@ -240,10 +250,15 @@ async def test_lists_go_on_where_the_cursor_says(read, write):
     """Two pages of the newest images, and refusals of what can't be meant."""
     ids = [(await upload(write, jpeg(), tags="sea"))["id"] for _ in range(3)]
 
+    async def listed(**params: str) -> dict:
+        answer = await read.get(IMAGES, params=params)
+        assert answer.status_code == 200
+        return answer.json()
+
     async def all_are_listed() -> None:
-        first = (await read.get(IMAGES, params={"limit": "2", "tags": "sea"})).json()
+        first = await listed(limit="2", tags="sea")
         assert [item["id"] for item in first["items"]] == [ids[2], ids[1]]
-        rest = (await read.get(IMAGES, params={"cursor": first["next_cursor"]})).json()
+        rest = await listed(cursor=first["next_cursor"])
         assert ([item["id"] for item in rest["items"]], rest["next_cursor"]) == ([ids[0]], None)
 
     await eventually(all_are_listed)
@@ -289,8 +304,12 @@ async def test_without_a_replica_the_primary_answers(serve, write, database):
         uploaded = await upload(write, jpeg())
         assert (await read.get(f"{IMAGES}/{uploaded['id']}")).status_code == 200
         assert [item["id"] for item in (await read.get(IMAGES)).json()["items"]] == [uploaded["id"]]
-        health = (await read.get("/health")).json()
-        assert (health["status"], health["dependencies"]["postgres replica 1"]) == ("degraded", "down")
+
+        async def is_degraded() -> None:
+            health = (await read.get("/health")).json()
+            assert (health["status"], health["dependencies"]["postgres replica 1"]) == ("degraded", "down")
+
+        await eventually(is_degraded)
     answer = await read.get(IMAGES)
     assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
     assert answer.headers["retry-after"] == "1"
@@ -308,6 +327,10 @@ async def test_without_the_primary_no_lease_is_taken(serve, write, database, mon
     async with Proxy(database.primary).listening() as primary:
         pass
     read = await serve(open_app, CHITRAM_POSTGRES_PRIMARY=primary.address)
-    health = (await read.get("/health")).json()
-    assert (health["dependencies"]["nats"], health["dependencies"]["lease"]) == ("ok", "down")
+
+    async def is_told() -> None:
+        health = (await read.get("/health")).json()
+        assert (health["dependencies"]["nats"], health["dependencies"]["lease"]) == ("ok", "down")
+
+    await eventually(is_told)
     assert (await read.get(f"{IMAGES}/{uploaded['id']}")).status_code == 503

@@ -5,11 +5,11 @@ from uuid import uuid4
 import pytest
 
 from contracts.shards import Shard, ShardMap, ShardState
-from infrastructure.postgres.config import PrimaryConfig
 from infrastructure.postgres.primary import open_primary
 from infrastructure.postgres.shards import ShardList
 from services.read.main import open_app
 from services.shared.clock import utc_now
+from tests.component.postgres.steps import patient
 from tests.component.services.looking import rows, upload
 from tests.eventually import eventually
 from tests.pictures import jpeg
@@ -17,7 +17,7 @@ from tests.pictures import jpeg
 
 @pytest.fixture
 async def shard_list(database):
-    async with open_primary(PrimaryConfig(primary=database.primary)) as primary:
+    async with open_primary(patient(database.primary)) as primary:
         yield ShardList(primary, clock=utc_now, new_id=uuid4)
 
 

@@ -1,12 +1,17 @@
 """What uploads and outages leave behind goes, on real servers."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+
 from contracts.errors import Unavailable
 from services.worker.main import open_app as open_worker
+from services.write.main import open_app as open_write
 from tests.component.services.caring import placements
+from tests.component.services.conftest import client_of
 from tests.component.services.looking import objects, rows, upload
 from tests.eventually import eventually
 from tests.pictures import jpeg
@@ -41,24 +46,23 @@ async def test_a_listing_that_breaks_off_sweeps_nothing(keeper, storage, monkeyp
     assert len(await objects(storage)) == 1
 
 
-async def test_uploads_that_are_aborted_leave_nothing(keeper, write, database, storage):
+@pytest.mark.usefixtures("serve")  # the variables of a service
+async def test_uploads_that_are_aborted_leave_nothing(keeper, database, storage):
     """Wherever they were ended, after the sweep only whole images are there."""
 
-    async def abort(number):
+    async def abort(write, number):
         try:
             async with asyncio.timeout(0.005 * number):
                 await upload(write, jpeg(60 + number, 50))
         except TimeoutError:
             pass
 
-    await asyncio.gather(*(abort(number) for number in range(20)))
-
-    async def is_quiet():
-        before = await objects(storage)
-        await asyncio.sleep(0.3)
-        assert await objects(storage) == before
-
-    await eventually(is_quiet)
+    # A service ends when nothing is in hand any more, whoever has gone away meanwhile.
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(open_write())
+        write = await stack.enter_async_context(client_of(app, stack))
+        await upload(write, jpeg(50, 50))
+        await asyncio.gather(*(abort(write, number) for number in range(20)))
     await keeper.sweep()
     await keeper.discard()
     assert await objects(storage) == dict.fromkeys(await placements(database), 2)

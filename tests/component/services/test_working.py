@@ -79,7 +79,7 @@ async def test_a_picture_deleted_before_it_was_rendered_leaves_nothing(serve, wr
         assert await objects(storage) == {}
         assert await rows(database, "SELECT id FROM blobs") == []
 
-    await eventually(nothing_is_left, within=30)
+    await eventually(nothing_is_left)
 
 
 async def test_what_was_stored_for_a_picture_that_is_erased_meanwhile_goes_too(
@@ -151,13 +151,16 @@ async def test_two_workers_share_the_work_and_do_nothing_twice(serve, write, dat
 
 async def test_its_health_names_what_it_stands_on(worker):
     """The primary, NATS and the storage; its metrics count what it consumed."""
-    health = (await worker.get("/health")).json()
-    assert health == {
-        "status": "ok",
-        "service": "worker",
-        "dependencies": {"postgres primary": "ok", "nats": "ok", "storage": "ok"} | dict.fromkeys(SHARDS, "ok"),
-        "breakers": {name.removeprefix("shard "): "closed" for name in SHARDS},
-    }
+
+    async def is_well() -> None:
+        assert (await worker.get("/health")).json() == {
+            "status": "ok",
+            "service": "worker",
+            "dependencies": {"postgres primary": "ok", "nats": "ok", "storage": "ok"} | dict.fromkeys(SHARDS, "ok"),
+            "breakers": {name.removeprefix("shard "): "closed" for name in SHARDS},
+        }
+
+    await eventually(is_well)
     assert "queue_depth" in (await worker.get("/metrics")).text
 
 

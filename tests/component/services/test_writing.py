@@ -311,8 +311,13 @@ async def test_an_unforeseen_error_tells_the_caller_its_request_id_and_nothing_e
 
 async def test_its_health_names_what_it_stands_on(write):
     """The primary, NATS, the storage as a whole, and each shard."""
-    health = (await write.get("/health/ready")).json()
-    assert health["status"] == "ok"
+
+    async def is_ok() -> dict:
+        health = (await write.get("/health/ready")).json()
+        assert health["status"] == "ok", health
+        return health
+
+    health = await eventually(is_ok)
     assert set(health["dependencies"]) == {
         "postgres primary",
         "nats",

@@ -6,7 +6,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from deploy.local import ports
 from deploy.local.servers.seaweedfs import REGION
+from infrastructure.storage import foreign, prove
 from infrastructure.storage.config import Bucket, Deadlines, Directory, StorageConfig
 from infrastructure.storage.files import INCOMING, DirectoryShard
 from infrastructure.storage.objects import PATIENCE, Patience
@@ -33,6 +35,8 @@ PATIENT = Patience(put=60, get=60)
 def unhurried(monkeypatch):
     """No call takes too long unless a test wants it to."""
     monkeypatch.setitem(open_storage.__wrapped__.__kwdefaults__, "deadlines", UNHURRIED)
+    for module in (foreign, prove):
+        monkeypatch.setattr(module, "DEADLINES", UNHURRIED)
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ async def directory_shard(path, *, deadlines=UNHURRIED):
 @pytest.fixture
 async def proxy(s3_server):
     """Between the test and the server."""
-    proxy = Proxy(s3_server.endpoint)
+    proxy = Proxy(s3_server.endpoint, *ports.choose(1))
     await proxy.start()
     yield proxy
     await proxy.close()
@@ -100,7 +104,7 @@ class Cluster:
 
     async def copy(self, name, key):
         """What lies on a shard, asked past its proxy; None when nothing does."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=UNHURRIED.get) as client:
             answer = await client.get(self._url("GET", name, key))
         return answer.content if answer.status_code == 200 else None
 
@@ -111,7 +115,7 @@ class Cluster:
     async def overwrite(self, name, key, data):
         """Puts other bytes in the place of a copy; None removes it."""
         method = "DELETE" if data is None else "PUT"
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=UNHURRIED.get) as client:
             (await client.request(method, self._url(method, name, key), content=data)).raise_for_status()
 
     def _url(self, method, name, key):
@@ -124,7 +128,7 @@ async def cluster(s3_server, signer, buckets):
     async with AsyncExitStack() as stack:
         proxies = {}
         for number in range(1, 5):
-            proxy = proxies[f"s{number}"] = Proxy(s3_server.endpoint)
+            proxy = proxies[f"s{number}"] = Proxy(s3_server.endpoint, *ports.choose(1))
             await proxy.start()
             stack.push_async_callback(proxy.close)
         yield Cluster(s3_server, signer, proxies, dict(zip(proxies, buckets, strict=True)))

@@ -7,13 +7,14 @@ from contextlib import suppress
 class Proxy:
     """Passes bytes on, until it is told to refuse, to hang or to cut."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, port: int = 0) -> None:
+        """Will listen on the port, or on any; of any, somebody else may take it while this one refuses."""
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
         self._open = asyncio.Event()
         self._open.set()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._answer = b""

@@ -15,6 +15,7 @@ from infrastructure.storage.config import StorageConfig
 from infrastructure.storage.foreign import open_foreign
 from infrastructure.storage.s3 import Answer, BucketShard
 from infrastructure.storage.sign import Signer
+from tests.component.storage.conftest import UNHURRIED
 
 FILES = {"0b8e.jpg": b"one", "with space.jpeg": b"two"}
 
@@ -33,7 +34,7 @@ async def place(request, keys, s3_server, buckets, tmp_path):
             (tmp_path / "files" / name).write_bytes(data)
         return str(tmp_path / "files")
     signer = Signer(keys.access_key, keys.secret_key, keys.region, tls=False, lifetime=900)
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=UNHURRIED.put) as client:
         for name, data in FILES.items():
             url = signer.url("PUT", s3_server.endpoint, f"/{buckets[0]}/{quote(name, safe='')}")
             assert (await client.put(url, content=data)).is_success

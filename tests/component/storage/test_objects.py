@@ -45,12 +45,6 @@ def key_on(storage, *names):
             return key
 
 
-def broken(storage, *names):
-    """Keys without end whose first owners are these."""
-    while True:
-        yield key_on(storage, *names)
-
-
 @contextmanager
 def written_down(breaker, changes):
     """Writes the changes of a breaker down."""
@@ -106,7 +100,7 @@ async def test_an_upload_goes_on_beside_a_shard_that_hangs(impatient, cluster):
     key = key_on(impatient, "s1", "s2")
     began = time.monotonic()
     placement = await impatient.objects.put(key, DATA, JPEG)
-    assert set(placement) < SHARDS - {"s1"}
+    assert set(placement) <= SHARDS - {"s1"}
     assert len(placement) >= 2
     assert time.monotonic() - began < UNHURRIED.put
 
@@ -115,7 +109,7 @@ async def test_an_upload_goes_on_beside_a_slow_shard(impatient, cluster):
     """At a kilobyte a second it would take minutes."""
     cluster.proxies["s2"].slow_down(1000)
     placement = await impatient.objects.put(key_on(impatient, "s2"), DATA, JPEG)
-    assert set(placement) < SHARDS - {"s2"}
+    assert set(placement) <= SHARDS - {"s2"}
 
 
 async def test_an_upload_goes_on_beside_a_shard_that_answers_503(storage, cluster):
@@ -146,26 +140,30 @@ async def test_a_smaller_quorum_is_content_with_fewer_copies(cluster, key):
 async def test_a_shard_that_keeps_failing_is_avoided(storage, cluster):
     """After a few failures it is not even asked, and the metric says so; the others are in use."""
     await cluster.proxies["s1"].refuse()
-    keys = broken(storage, "s1")
-
-    async def avoided():
-        await storage.objects.put(next(keys), DATA, JPEG)
-        assert state(storage, "s1") is not State.CLOSED
-
-    await eventually(avoided)
+    await comes_to_be_avoided(storage, "s1")
     assert metrics.registry.get_sample_value("shard_state", {"shard": "s1"}) == 0
     assert metrics.registry.get_sample_value("shard_state", {"shard": "s2"}) == 1
     assert {state(storage, name) for name in SHARDS - {"s1"}} == {State.CLOSED}
 
 
+async def comes_to_be_avoided(storage, name):
+    """Puts one object after the other where a shard should have a copy of each, until it isn't asked any more."""
+
+    async def is_avoided():
+        await storage.objects.put(key_on(storage, name), DATA, JPEG)
+        assert state(storage, name) is not State.CLOSED
+
+    await eventually(is_avoided)
+
+
 async def test_a_shard_that_hangs_is_avoided_too(impatient, cluster):
     """Being overtaken counts as failing; then uploads are quick again."""
     cluster.proxies["s1"].hang()
-    keys = broken(impatient, "s1")
-    await asyncio.gather(*(impatient.objects.put(next(keys), DATA, JPEG) for _ in range(6)))
-    assert state(impatient, "s1") is not State.CLOSED
+    impatient.objects._on_slow = lambda _: None  # nobody asks the shard how it is, so only that can be the reason
+    await comes_to_be_avoided(impatient, "s1")
     before = cluster.proxies["s1"].connections
-    assert "s1" not in await impatient.objects.put(next(keys), DATA, JPEG)
+    impatient.objects._patience = PATIENT
+    assert "s1" not in await impatient.objects.put(key_on(impatient, "s1"), DATA, JPEG)
     assert cluster.proxies["s1"].connections <= before + 1  # at most the watch's own probe
 
 
@@ -180,11 +178,10 @@ async def test_a_shard_that_returns_is_used_again(storage, cluster):
     """A probe finds out, without an upload having to."""
     await cluster.proxies["s1"].refuse()
     storage._fleet.breakers["s1"].trip()
-    keys = broken(storage, "s1")
-    assert "s1" not in await storage.objects.put(next(keys), DATA, JPEG)
+    assert "s1" not in await storage.objects.put(key_on(storage, "s1"), DATA, JPEG)
     await cluster.proxies["s1"].start()
     await becomes(lambda: state(storage, "s1"), State.CLOSED)
-    assert (await storage.objects.put(next(keys), DATA, JPEG))[0] == "s1"
+    assert (await storage.objects.put(key_on(storage, "s1"), DATA, JPEG))[0] == "s1"
     assert metrics.registry.get_sample_value("shard_state", {"shard": "s1"}) == 1
 
 
@@ -345,7 +342,8 @@ async def test_an_avoided_shard_is_the_last_to_be_read(storage, cluster, key):
 async def test_a_bad_copy_is_told_of(cluster, key):
     """Whoever looks after copies hears which one a read found missing or wrong."""
     told = []
-    async with open_storage(cluster.config(), on_bad=lambda *copy: told.append(copy)) as storage:
+    config = cluster.config()
+    async with open_storage(config, patience=PATIENT, on_bad=lambda *copy: told.append(copy)) as storage:
         first, _ = placement = await storage.objects.put(key, DATA, JPEG)
         await cluster.overwrite(first, key, DATA[:-1])
         assert await storage.objects.get(key, placement, size=len(DATA)) == DATA
