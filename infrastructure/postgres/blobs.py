@@ -44,7 +44,8 @@ async def update_ready(
             placeholder = $3,
             dominant_color = $4,
             perceptual_hash = $5,
-            render_seconds = $6
+            render_seconds = $6,
+            verified_at = NULL
         WHERE id = $1 AND state <> 'ready'
         RETURNING id
         """,
@@ -70,7 +71,8 @@ async def update_derivatives(
             derivatives = $2,
             placeholder = coalesce($3, placeholder),
             dominant_color = coalesce($4, dominant_color),
-            perceptual_hash = coalesce($5, perceptual_hash)
+            perceptual_hash = coalesce($5, perceptual_hash),
+            verified_at = NULL
         WHERE id = $1
         """,
         blob_id,

@@ -75,12 +75,10 @@ class Moves:
         One whose placements or derivatives somebody has changed meanwhile is left out: nobody has read what it names.
         """
 
-        async def work(connection: Connection) -> dict[UUID, str]:
+        async with self._primary.transaction() as connection:
             recorded = await blobs.lock_blobs(connection, [blob.id for blob in found])
             good = [blob.id for blob in found if blob.id in recorded and _places(recorded[blob.id]) == _places(blob)]
             return await _update_verified(connection, good, self._clock())
-
-        return (await self._primary.transact(work))[0]
 
     async def record_lost(self, blob_id: UUID, failure: Failure) -> bool:
         """Notes that no good copy of a blob's original is left. Says ImageFailed for each of its images, once.

@@ -47,4 +47,4 @@ def _tell(done: Scrubbed) -> None:
     if done.lost:
         console.print(f"Of {done.lost:,} objects no good copy is left. Lost originals are marked: BYTES_LOST.")
     if done.unknown:
-        console.print(f"{done.unknown:,} pictures could not be judged in full: a shard does not answer, or is gone.")
+        console.print(f"{done.unknown:,} pictures could not be seen to in full: a shard does not answer, or is gone.")

@@ -19,7 +19,7 @@ from tests.eventually import eventually
 from tests.system.stack import Stack
 
 SABOTAGE = Path(__file__).parent / "sabotage"
-CALM = 90.0
+CALM = 180.0
 """Seconds that a stack may take to be well again after a fault."""
 
 SHORT = {
@@ -37,15 +37,13 @@ SHORT = {
 }
 """Waits that take minutes in production, and limits that many runs on one stack would reach."""
 
-AS_IN_PRODUCTION: Mapping[str, str] = {}
-
 
 class ChaosStack(Stack):
     """A stack with failpoints that can be armed while it runs."""
 
-    def __init__(self, directory: Path, sabotage: str = "", settings: Mapping[str, str] = AS_IN_PRODUCTION) -> None:
+    def __init__(self, directory: Path, sabotage: str = "", settings: Mapping[str, str] | None = None) -> None:
         """Nothing is started. `sabotage` names what is broken in it on purpose."""
-        super().__init__(directory, settings=settings)
+        super().__init__(directory, settings=settings or {})
         self.failpoints = directory / "failpoints"
         self.failpoints.mkdir(exist_ok=True)
         self._environment = SHORT | {"CHITRAM_FAILPOINTS": str(self.failpoints)}

@@ -7,7 +7,6 @@ from functools import partial
 import httpx
 
 from tests.pictures import jpeg
-from tests.system.clients import open_client
 from tests.system.load import IMAGES, Load
 
 READERS, WRITERS = 4, 1
@@ -16,7 +15,8 @@ READERS, WRITERS = 4, 1
 class Traffic(Load):
     """`lost` are requests that got another answer than they should have, or none; `answered` counts the others.
 
-    Who is told to come back does so; what the gateway fails to deliver (502, 504, a broken connection) is lost at once.
+    Who is told to come back does so. What the gateway fails to deliver (502, 504, a broken connection) is lost at once,
+    but for bytes, of which it says to come back.
     """
 
     def __init__(self, url: str) -> None:
@@ -27,7 +27,7 @@ class Traffic(Load):
         self._threads = [threading.Thread(target=self._loop, args=(work,), daemon=True) for work in loops]
 
     def _loop(self, work) -> None:
-        with open_client(self._url) as client:
+        with self._client() as client:
             while not self._stop.wait(0.02):
                 work(partial(self._ask, client))
 

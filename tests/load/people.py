@@ -1,7 +1,6 @@
 """What people do with an image host: each class is a kind of them, each task a thing they do between two pauses."""
 
 import json
-import os
 import random
 import secrets
 from collections import deque
@@ -13,10 +12,9 @@ from urllib.parse import urlencode
 from locust import between, task
 from locust.contrib.fasthttp import FastHttpUser
 
-from tests.load.pictures import LARGE, PHOTO, SMALL, Album
+from tests.load.pictures import LARGE, PHOTO, SMALL, TAGS, Album
 
 IMAGES = "/api/v1/images"
-TAGS = os.environ.get("TAGS", "")
 TOKEN = "X-Consistency-Token"
 SIZES = ("small", "medium", "large")
 
@@ -85,7 +83,7 @@ class Person(FastHttpUser):
         with self.ask("GET", f"{IMAGES}/{image_id}/thumbnails/{size}", f"GET {IMAGES}/{{id}}/thumbnails/{{size}}"):
             pass
 
-    def upload(self, size: tuple[int, int], tags: str = "load") -> dict:
+    def upload(self, size: tuple[int, int], tags: str = TAGS or "load") -> dict:
         """The answer to an upload; empty when it failed."""
         boundary = secrets.token_hex(16)
         body = _form(boundary, albums[size].photo(), tags)

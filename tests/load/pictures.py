@@ -4,6 +4,7 @@ They are drawn into a directory, since every process of locust reads its file an
 """
 
 import io
+import os
 import random
 import secrets
 from pathlib import Path
@@ -12,6 +13,9 @@ from PIL import Image
 
 SMALL, PHOTO, LARGE = (800, 600), (2000, 1500), (4000, 3000)
 """What a screen, an older phone and a newer one make."""
+
+TAGS = os.environ.get("TAGS", "")
+"""What pictures must have to be looked at; any are, when it is empty."""
 
 _TABLE = b"\xff\xdb"
 _FINE = slice(32, 64)

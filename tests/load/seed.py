@@ -1,7 +1,6 @@
 """Before the first user: is somebody there, and is there something to look at?"""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -9,10 +8,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.load.pictures import PHOTO, SMALL, Album
+from tests.load.pictures import PHOTO, SMALL, TAGS, Album
 
 IMAGES = "/api/v1/images"
-TAGS = os.environ.get("TAGS", "")
 ENOUGH = 50
 """Pictures that a gallery needs before a visit is worth it."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.system.clients import open_client
+from tests.system.clients import Client
 from tests.system.stack import Stack, swept
 
 ELSEWHERE = os.environ.get("CHITRAM_TEST_URL", "").rstrip("/")
@@ -54,7 +54,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def api(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     """A client of the shared stack, or of the system at `CHITRAM_TEST_URL`, through nginx."""
     url = ELSEWHERE or request.getfixturevalue("stack").url
-    with open_client(url) as client:
+    with Client(url) as client:
         yield client
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.pictures import jpeg
-from tests.system.clients import open_client
+from tests.system.clients import Client
 
 IMAGES = "/api/v1/images"
 
@@ -17,7 +17,7 @@ class Load:
     """Uploads and reads in the background until stopped.
 
     `acknowledged` is what got a 201: id -> SHA-256. `failed_reads` are GETs of existing images that got no 200, however
-    often they came back.
+    often they came back; `returns` are those that had to.
     """
 
     def __init__(self, url: str) -> None:
@@ -25,6 +25,7 @@ class Load:
         self.refused_uploads = 0
         self.reads = 0
         self.failed_reads: list[str] = []
+        self.returns: list[str] = []
         self._url = url
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._upload, self._read)]
@@ -39,10 +40,17 @@ class Load:
         finally:
             self._stop.set()
             for thread in self._threads:
-                thread.join(timeout=120)
+                thread.join(timeout=300)
+            assert not any(thread.is_alive() for thread in self._threads), "the load doesn't end"
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        with Client(self._url) as client:
+            yield client
+        self.returns += client.returns
 
     def _upload(self) -> None:
-        with open_client(self._url) as client:
+        with self._client() as client:
             while not self._stop.wait(0.3):
                 data = jpeg(200, 150)
                 try:
@@ -56,7 +64,7 @@ class Load:
                     self.refused_uploads += 1
 
     def _read(self) -> None:
-        with open_client(self._url) as client:
+        with self._client() as client:
             while not self._stop.wait(0.05):
                 self.reads += 1
                 try:
@@ -70,7 +78,7 @@ class Load:
 
 def everything_is_kept(url: str, acknowledged: dict[str, str]) -> None:
     """Each acknowledged image is ready and has the bytes that were uploaded."""
-    with open_client(url) as client:
+    with Client(url) as client:
         for image_id, sha256 in acknowledged.items():
             view = client.get(f"{IMAGES}/{image_id}")
             assert (view.status_code, view.json().get("status")) == (200, "ready"), view.text

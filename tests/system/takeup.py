@@ -13,7 +13,7 @@ from tests.corpus import Expected
 IMAGES = "/api/v1/images"
 AT_ONCE = 4
 """Files that are under way together: few, so that others who use the stack wait for few."""
-SECONDS = 60
+SECONDS = 180
 """That a file may take to be decided on a busy machine."""
 
 

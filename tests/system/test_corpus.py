@@ -9,6 +9,7 @@ import pytest
 from tests import corpus
 from tests.eventually import eventually
 from tests.system import private
+from tests.system.clients import SPARE, Client
 from tests.system.takeup import IMAGES, Fate, Takeup
 
 pytestmark = [corpus.needed, pytest.mark.xdist_group("corpus")]
@@ -21,11 +22,14 @@ TELLING = [row for row in READY if row.private_metadata == "yes"]
 
 
 class Run(msgspec.Struct, frozen=True):
-    """All files with their fates, the processes before they came, and answers that nobody should have got."""
+    """All files with their fates, the processes before they came, answers that nobody should have got, and requests
+    that were told to come back.
+    """
 
     fates: dict[str, Fate]
     pids: dict[str, int]
     faults: list[str]
+    returns: list[str]
     tag: str
 
     def view(self, row: corpus.Expected) -> dict:
@@ -40,8 +44,9 @@ def run(stack, api) -> Run:
     """Uploads every file, and waits until each is decided."""
     tag = f"corpus-{uuid4().hex[:8]}"
     pids = stack.pids()
-    takeup = Takeup(api, tags=tag)
-    return Run(takeup.all(ROWS), pids, takeup.faults, tag)
+    with Client(str(api.base_url)) as client:
+        takeup = Takeup(client, tags=tag)
+        return Run(takeup.all(ROWS), pids, takeup.faults, client.returns, tag)
 
 
 @corpus.each("ready", "refuse", "broken")
@@ -66,6 +71,7 @@ def test_each_file_ends_as_it_should(run, row):
 async def test_nothing_broke_on_the_way(run, stack):
     """No answer was a fault of ours, nobody died or was restarted, and nothing is left to do."""
     assert run.faults == []
+    assert len(run.returns) <= SPARE, run.returns
     assert stack.pids() == run.pids
 
     def nothing_waits() -> None:

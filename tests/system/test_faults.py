@@ -6,7 +6,9 @@ import signal
 import pytest
 
 from tests.eventually import eventually
+from tests.system.clients import SPARE
 from tests.system.load import Load, everything_is_kept, serves
+from tests.system.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("faults")
 """These tests share a stack, so they share a worker."""
@@ -17,7 +19,7 @@ async def test_every_process_may_be_killed_in_turn_under_load(own_stack):
     load = Load(own_stack.url)
     with load.running():
         for killed in own_stack.pids():
-            pid = own_stack.pids()[killed]
+            pid = await eventually(lambda name=killed: pid_of(own_stack, name))
             os.kill(pid, signal.SIGKILL)
 
             def is_back(name: str = killed, old: int = pid) -> None:
@@ -54,6 +56,7 @@ async def test_stopping_one_read_service_fails_no_read(own_stack):
 
         await eventually(went_on)
     assert load.failed_reads == []
+    assert len(load.returns) <= SPARE, load.returns
 
 
 async def test_scaling_under_load_fails_no_request(own_stack):
@@ -71,3 +74,11 @@ async def test_scaling_under_load_fails_no_request(own_stack):
             assert sum(p["name"].startswith("read-") for p in own_stack.processes()) == count
     assert load.failed_reads == []
     assert load.refused_uploads == 0
+    assert len(load.returns) <= SPARE, load.returns
+
+
+def pid_of(stack: Stack, name: str) -> int:
+    """Process id of a part that runs; one that ended with what it needs comes back by itself."""
+    pid = stack.pids()[name]
+    assert pid
+    return pid

@@ -10,7 +10,7 @@ import pytest
 
 from tests.eventually import eventually
 from tests.pictures import jpeg
-from tests.system.clients import open_client
+from tests.system.clients import Client
 from tests.system.stack import Stack
 
 API = "/api/v1"
@@ -47,7 +47,7 @@ def readers(stack: Stack) -> Iterator[list[httpx.Client]]:
     """A client of each read service."""
     ports = [process["port"] for process in stack.status()["processes"] if process["name"].startswith("read-")]
     with ExitStack() as opened:
-        yield [opened.enter_context(open_client(f"http://127.0.0.1:{port}")) for port in ports]
+        yield [opened.enter_context(Client(f"http://127.0.0.1:{port}")) for port in ports]
 
 
 async def test_private_bytes_in_nginxs_cache_are_for_who_may_see_them(api, people):

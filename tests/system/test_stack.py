@@ -11,7 +11,7 @@ import pytest
 
 from tests.eventually import eventually
 from tests.pictures import jpeg
-from tests.system.clients import open_client
+from tests.system.clients import SPARE, Client
 from tests.system.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -112,13 +112,14 @@ def test_part_that_is_not_there(stack):
 def test_restart_fails_no_request(own_stack):
     """Read services restarted one after another are missed by nobody."""
     before = own_stack.pids()
-    with open_client(own_stack.url) as client:
+    with Client(own_stack.url) as client:
         restarting = _in_background(own_stack, "restart", "read", "worker-1")
         asked = 0
         while not restarting.done():
             assert client.get("/api/v1/images").status_code == 200
             asked += 1
         restarting.result()
+        assert len(client.returns) <= SPARE, client.returns
     after = own_stack.pids()
     assert asked > 50
     assert {name for name in after if after[name] != before[name]} == {"read-1", "read-2", "read-3", "worker-1"}

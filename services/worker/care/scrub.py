@@ -38,7 +38,7 @@ PAUSE = 30.0
 
 class Scrubbed(msgspec.Struct):
     """Copies that were read and their bytes; those that were bad and those repaired; objects without a good copy, and
-    blobs that could not be judged.
+    blobs that could not be judged, or whose wanting copies could not be made.
     """
 
     copies: int = 0
@@ -177,7 +177,7 @@ class Verify:
         done.unknown += len(known) < len(examined)
         done.lost += len(lost)
         if len(good) == len(examined):
-            return await self._make_up(blob, good)
+            return await self._make_up(blob, good, done)
         await self._note_lost(blob, lost)
         return None
 
@@ -236,13 +236,17 @@ class Verify:
             logger.warning("the copy of %s on shard %s is repaired", stored.key, shard)
         return is_good
 
-    async def _make_up(self, blob: Blob, objects: list[Stored]) -> Blob | None:
+    async def _make_up(self, blob: Blob, objects: list[Stored], done: Scrubbed) -> Blob | None:
         """For copies that were never made and checksums that were never recorded. The blob as it is recorded then; None
         where copies were wanting, for those that are there now nobody has read yet.
         """
         wanted = [move for stored in objects if (move := self._relocation(stored))]
         if wanted:
-            if possible := [move for move in wanted if self._copies.reachable.issuperset(move.add)]:
+            possible = [move for move in wanted if self._copies.reachable.issuperset(move.add)]
+            if len(possible) < len(wanted):
+                logger.warning("blob %s lacks copies, and a shard that should have them does not answer", blob.id)
+                done.unknown += 1
+            if possible:
                 await relocate(blob, possible, hands=self._hands)
             return None
         named = with_objects(blob, {stored.key: stored for stored in objects})

@@ -127,12 +127,13 @@ async def test_children_make_way():
 
 
 async def test_too_slow():
-    """A picture that takes too long is given up after a second attempt."""
-    large = files.saved("PNG", files.picture(3000, 2000))
-    async with open_fence(FenceConfig(processes=1, seconds=0.03)) as fence:
+    """A picture that takes too long is given up after a second attempt, and the next one is rendered."""
+    large = files.saved("PNG", files.picture(6000, 6000))
+    async with open_fence(FenceConfig(processes=1, seconds=0.3)) as fence:
         with pytest.raises(Undecodable, match="too much time") as refusal:
             await rendered(fence, large)
-    assert refusal.value.code == "RENDER_FAILED"
+        assert refusal.value.code == "RENDER_FAILED"
+        assert await rendered(fence, files.saved("GIF", files.picture(2, 2)))
 
 
 async def test_given_up():

@@ -161,6 +161,7 @@ async def test_one_whose_word_was_lost_is_found_to_have_heard(audience, readers,
     monkeypatch.setattr(quiet.lease, "acknowledge", lambda _: None)
     assert await audience.tell(make_event(ImageDeleted), "0/1") == "lapsed"
     await becomes(lambda: quiet.lease.is_held, True)
+    assert quiet.unsent == 1
 
 
 @short

@@ -33,4 +33,4 @@ async def test_nothing_is_forgotten_under_a_reader(config):
     async with connected(config) as nats:
         reader = Reader()
         async with reader.follow(nats) as tail, reader.open(nats, tail):
-            await eventually(refused, within=60)
+            await eventually(refused)

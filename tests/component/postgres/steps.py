@@ -8,6 +8,13 @@ from infrastructure.postgres.config import PrimaryConfig, ReplicaConfig
 LONG = 60.0
 """Seconds that a server gets which is there, however busy the machine."""
 
+PATIENT_SETTINGS = {
+    "CHITRAM_POSTGRES_CONNECT_TIMEOUT": "60",
+    "CHITRAM_POSTGRES_LOCK_TIMEOUT": "50",
+    "CHITRAM_POSTGRES_STATEMENT_TIMEOUT": "60",
+}
+"""For a service of which a hundred requests stand in line for ten connections."""
+
 
 def patient(address: str, **fields) -> PrimaryConfig:
     """How a test reaches a server that takes writes, when it wants nothing to take too long."""

@@ -273,7 +273,7 @@ async def test_a_commit_that_nobody_can_see_yet_is_behind_the_position(cluster, 
             commit = asyncio.create_task(
                 Ledger(primary, clock=clock, new_id=uuid4).insert(image, delete_token_hash=None)
             )
-            await eventually(lambda: waits_for_a_standby(server), within=60)
+            await eventually(lambda: waits_for_a_standby(server))
             await replica.look()
             found = await Catalogue(replica).select_image(image.id)
         finally:

@@ -126,6 +126,20 @@ async def test_what_it_looks_like_is_described_anew(ledger, catalogue, rerenders
     assert (blob.placeholder, blob.dominant_color, blob.perceptual_hash) == tuple(described.values())
 
 
+async def test_what_is_made_is_taken_for_unread(ledger, rerenders, psql):
+    """The first time and anew, however lately a scrub has read what the blob had before."""
+    unread = "SELECT count(*) FROM blobs WHERE verified_at IS NULL"
+    image = plain_image()
+    await ledger.insert(image, delete_token_hash=None)
+    await psql.execute("UPDATE blobs SET verified_at = now()")
+    await ledger.record_ready(image.blob.id, **RENDERED)
+    assert await psql.fetchval(unread) == 1
+    await psql.execute("UPDATE blobs SET verified_at = now()")
+    await ask(rerenders)
+    await rerenders.record(await rerenders.claim(LEASE), (*DERIVATIVES, LARGE), described={}, grace=LEASE)
+    assert await psql.fetchval(unread) == 1
+
+
 async def test_the_same_again_is_no_change(ledger, catalogue, rerenders):
     """A blob whose variants come out as they were is only struck off."""
     image = await ready_image(ledger)

@@ -66,4 +66,4 @@ async def answers(scanner) -> None:
         except ScannerFailed as error:
             raise AssertionError from error
 
-    await eventually(is_there, within=60)
+    await eventually(is_there)

@@ -48,4 +48,4 @@ async def answers(client: httpx.AsyncClient) -> None:
         except httpx.TransportError as error:
             raise AssertionError from error
 
-    await eventually(is_there, within=60)
+    await eventually(is_there)

@@ -57,7 +57,7 @@ async def is_kept(client: httpx.AsyncClient, path: str) -> None:
         answer = await client.get(path)
         assert (answer.status_code, answer.headers["x-cache"]) == (200, "hit")
 
-    await eventually(hit, within=60)
+    await eventually(hit)
 
 
 async def test_a_deleted_image_is_gone_from_varnish_with_the_answer(edge):
@@ -137,7 +137,7 @@ async def test_varnish_holds_nothing_of_what_it_may_not_keep(ports, tmp_path):
         def is_empty() -> None:
             assert objects_in_varnish(tmp_path) == 0
 
-        await eventually(is_empty, within=60)
+        await eventually(is_empty)
     await origin.stop()
 
 
@@ -191,7 +191,7 @@ async def test_a_cache_that_fails_holds_nobody_up_and_is_told_later(serve):
     def is_told() -> None:
         assert uploaded["id"].encode() in b"".join(hook.bodies[told:])
 
-    await eventually(is_told, within=60)
+    await eventually(is_told)
     assert hook.asked[-1].headers["authorization"] == "Bearer s3cret"
     await hook.stop()
 

@@ -57,7 +57,7 @@ async def test_an_image_is_gone_at_its_end_for_everybody_and_in_every_form(serve
     async def shown() -> None:
         assert await answers() == ([200] * 3, [1, 1])
 
-    await eventually(shown, within=60)
+    await eventually(shown)
     clock.ahead = timedelta(seconds=3601)
     assert await answers() == ([404] * 3, [0, 0])
     refused = (
@@ -79,13 +79,13 @@ async def test_an_end_can_be_put_off_and_nobody_keeps_bytes_beyond_it(write, rea
     async def as_any_other() -> None:
         assert await kept(read, image) == "public, max-age=3600"
 
-    await eventually(soon_gone, within=60)
+    await eventually(soon_gone)
     headers = {"X-Delete-Token": image["delete_token"]}
     for end in ((datetime.now(UTC) + timedelta(days=9)).isoformat(), None):
         changed = await write.patch(f"{IMAGES}/{image['id']}", json={"expires_at": end}, headers=headers)
         assert changed.status_code == 200
         read.headers["X-Consistency-Token"] = changed.headers["X-Consistency-Token"]
-        await eventually(as_any_other, within=60)
+        await eventually(as_any_other)
     refused = await write.patch(f"{IMAGES}/{image['id']}", json={"expires_at": "2020-01-01T00:00:00Z"}, headers=headers)
     assert (refused.status_code, refused.json()["details"]) == (422, {"field": "expires_at"})
 
@@ -107,7 +107,7 @@ async def test_anonymous_uploads_get_an_end_by_default_and_the_worker_erases_wha
         assert {str(row["id"]) for row in left} == {hers["id"], stays["id"]}
         assert {key.partition("/")[0] for key in await objects(storage)} == {str(row["blob_id"]) for row in left}
 
-    await eventually(erased, within=60)
+    await eventually(erased)
     deeds = await rows(database, "SELECT actor, image_id FROM audit WHERE action = 'image.deleted'")
     assert [(row["actor"], str(row["image_id"])) for row in deeds] == [("system", goes["id"])]
 

@@ -121,7 +121,7 @@ async def test_the_trash_is_as_final_as_a_deletion_until_it_is_undone(serve, rea
     view = (await people.post(f"{IMAGES}/upload", **form)).json()
     url = f"{IMAGES}/{view['id']}"
     for read in reads:
-        await eventually(lambda read=read: has(read, view["id"]), within=60)
+        await eventually(lambda read=read: has(read, view["id"]))
     await pause(cluster, server_environment)
 
     trashed = await people.delete(url, headers=ann.headers)
@@ -140,7 +140,7 @@ async def test_the_trash_is_as_final_as_a_deletion_until_it_is_undone(serve, rea
         for path in (url, f"{url}/file", f"{url}/thumbnails/small"):
             assert (await read.get(path, headers={HEADER: restored.headers[HEADER]})).status_code == 200
         assert await listed(read, restored.headers[HEADER]) == [view["id"]]
-        await eventually(lambda read=read: has(read, view["id"]), within=60)
+        await eventually(lambda read=read: has(read, view["id"]))
 
 
 async def has(read: httpx.AsyncClient, image_id: str) -> None:

@@ -156,7 +156,7 @@ async def test_each_caller_gets_the_stated_answer(serve, database):
         made = await rows(database, "SELECT count(*) FROM blobs WHERE state <> 'ready'")
         assert made[0][0] == 0
 
-    await eventually(rendered, within=60)
+    await eventually(rendered)
     wrong = []
     for method, address, statuses in table():
         for caller, status in statuses.items():

@@ -6,9 +6,9 @@ from collections import Counter
 import httpx
 
 from services.write.main import open_app as open_write
+from tests.component.postgres.steps import PATIENT_SETTINGS
 from tests.component.services.looking import IMAGES, objects, rows
 from tests.component.services.people import Person, person
-from tests.component.services.test_sharing import PATIENCE
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -24,7 +24,7 @@ async def held(database) -> tuple[int, int]:
 
 async def test_concurrent_uploads_never_exceed_a_quota_and_get_all_that_fits(serve, database):
     """Two hundred at its edge, over two services: exactly as many come in as there is room for."""
-    settings = {**PATIENCE, "CHITRAM_QUOTA_IMAGES": "40"}
+    settings = {**PATIENT_SETTINGS, "CHITRAM_QUOTA_IMAGES": "40"}
     one, two = await serve(open_write, **settings), await serve(open_write, **settings)
     ann = await person(one)
     pictures = [jpeg() for _ in range(200)]
@@ -85,7 +85,7 @@ async def test_what_is_deleted_makes_room(serve, worker, database, storage):
         assert {key.partition("/")[0] for key in await objects(storage)} == blobs
         assert len(blobs) == 1
 
-    await eventually(only_the_second_is_left, within=60)
+    await eventually(only_the_second_is_left)
 
 
 async def test_accounts_without_a_quota_and_anonymous_callers_are_not_counted_out(serve, database):

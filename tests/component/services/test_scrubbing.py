@@ -186,4 +186,4 @@ async def test_a_read_that_finds_a_bad_copy_has_it_repaired(  # noqa: PLR0917 - 
         assert (await read.get(f"/internal/objects/{blob.key}?{query}")).content == good
         assert await storage.shards[first].get(blob.key) == good
 
-    await eventually(is_repaired, within=60)
+    await eventually(is_repaired)

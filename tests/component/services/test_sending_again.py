@@ -8,8 +8,8 @@ import pytest
 from services.worker.main import open_app as open_worker
 from services.write.main import open_app
 from tests.component.postgres.proxy import Proxy
+from tests.component.postgres.steps import PATIENT_SETTINGS
 from tests.component.services.looking import IMAGES, objects, rows
-from tests.component.services.test_sharing import PATIENCE
 from tests.eventually import eventually
 from tests.pictures import jpeg
 
@@ -57,7 +57,7 @@ async def test_the_same_key_with_another_form_is_refused(write, database, storag
 
 async def test_fifty_at_once_are_one_upload(serve, database, storage):
     """All get the same answer; what the others had stored is deleted."""
-    write = await serve(open_app, **PATIENCE)
+    write = await serve(open_app, **PATIENT_SETTINGS)
     key, data = str(uuid4()), jpeg()
     answers = await asyncio.gather(*(send(write, key, data) for _ in range(50)))
     assert {answer.status_code for answer in answers} == {201}
@@ -69,12 +69,12 @@ async def test_fifty_at_once_are_one_upload(serve, database, storage):
         assert len({key.partition("/")[0] for key in await objects(storage)}) == 1
         assert await rows(database, "SELECT key FROM discarded") == []
 
-    await eventually(one_set_of_objects, within=90)
+    await eventually(one_set_of_objects)
 
 
 async def test_of_different_uploads_with_one_key_at_once_one_wins(serve, database):
     """The others are told that the key is another's."""
-    write = await serve(open_app, **PATIENCE)
+    write = await serve(open_app, **PATIENT_SETTINGS)
     key = str(uuid4())
     answers = await asyncio.gather(*(send(write, key, jpeg()) for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11

@@ -94,14 +94,14 @@ async def test_what_was_stored_for_a_picture_that_is_erased_meanwhile_goes_too(
     async def thumbnails_are_there() -> None:
         assert len(await objects(storage)) == 7
 
-    await eventually(thumbnails_are_there, within=60)
+    await eventually(thumbnails_are_there)
     await write.delete(f"{IMAGES}/{view['id']}", headers={"x-delete-token": view["delete_token"]})
 
     async def nothing_is_left() -> None:
         assert await objects(storage) == {}
         assert await rows(database, "SELECT id FROM blobs") == []
 
-    await eventually(nothing_is_left, within=60)
+    await eventually(nothing_is_left)
 
 
 async def publish_to_nobody(database) -> None:

@@ -9,8 +9,8 @@ class Proxy:
 
     def __init__(self, target: str, port: int = 0) -> None:
         """Will listen on the port, or on any; of any, somebody else may take it while this one refuses."""
-        host, _, port = target.rpartition(":")
-        self._target = (host, int(port))
+        host, _, of_target = target.rpartition(":")
+        self._target = (host, int(of_target))
         self._open = asyncio.Event()
         self._open.set()
         self._server: asyncio.Server | None = None

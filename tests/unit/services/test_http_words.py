@@ -8,11 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import InvalidField, InvalidRequest, VersionConflict
-from services.read.http.conditions import http_date, require_match, unchanged
+from services.read.http.conditions import conditions, http_date, require_match, unchanged
 from services.read.http.disposition import content_disposition
 from services.read.http.queries import read_asked
+from services.shared.headers import header_of
 from services.write.http.bodies import ChangeBody, read_change, read_versions
 from tests.unit.samples import NOON
+
+
+def test_a_header_is_the_first_of_its_name_if_there_is_one():
+    """Whatever bytes it has."""
+    scope = {"headers": [(b"accept", b"caf\xe9"), (b"accept", b"tea")]}
+    assert header_of(scope, b"accept") == "caf\xe9"
+    assert header_of(scope, b"x-request-id") is None
+
+
+def test_conditions_are_the_headers_that_say_if():
+    """The first of each; others are not looked at."""
+    headers = [(b"if-match", b'"\xe9"'), (b"accept", b"*/*"), (b"if-match", b"*"), (b"if-modified-since", b"never")]
+    assert conditions({"headers": headers}) == {"if-match": '"\xe9"', "if-modified-since": "never"}
+    assert conditions({"headers": []}) == {}
 
 
 @pytest.mark.parametrize(
