@@ -128,8 +128,8 @@ async def test_children_make_way():
 
 async def test_too_slow():
     """A picture that takes too long is given up after a second attempt, and the next one is rendered."""
-    large = files.saved("PNG", files.picture(6000, 6000))
-    async with open_fence(FenceConfig(processes=1, seconds=0.3)) as fence:
+    large = files.saved("PNG", files.picture(4500, 4000))
+    async with open_fence(FenceConfig(processes=1, seconds=0.15)) as fence:
         with pytest.raises(Undecodable, match="too much time") as refusal:
             await rendered(fence, large)
         assert refusal.value.code == "RENDER_FAILED"
