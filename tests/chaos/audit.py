@@ -27,7 +27,7 @@ from tests.chaos.stack import ChaosStack
 COPIES = 2
 REGION = "us-east-1"
 VARIANTS = {"small", "medium", "large"}
-PATIENCE, LONGEST = 90.0, 300.0
+PATIENCE, LONGEST = 60.0, 300.0
 """Seconds without progress after which the sweep, the reconciler and the consumers are taken to be done, and in all."""
 
 PAUSE = 1.0
