@@ -42,9 +42,8 @@ def _look_up() -> list[Figure]:
     names = {f"shard-{number}": 1 for number in range(16)}
     ring, other = Ring(names), HashRing(nodes=list(names))
     keys = _keys(KEYS)
-    ours = _times(lambda key: ring.owners(key, 2), keys)
-    theirs = _times(lambda key: tuple(other.range(key, 2)), keys)
-    one, their_one = (median(_times(look_up, keys)) for look_up in (lambda key: ring.owners(key, 1), other.get_node))
+    ours, theirs = _times(keys, lambda key: ring.owners(key, 2), lambda key: tuple(other.range(key, 2)))
+    one, their_one = map(median, _times(keys, lambda key: ring.owners(key, 1), other.get_node))
     return [
         Figure(
             name="Ring, look-up of two owners",
@@ -62,15 +61,16 @@ def _look_up() -> list[Figure]:
     ]
 
 
-def _times(look_up: Callable[[str], object], keys: Sequence[str]) -> list[float]:
-    """Seconds of CPU for one look-up, in five rounds after one that doesn't count."""
-    found = []
+def _times(keys: Sequence[str], *look_ups: Callable[[str], object]) -> list[list[float]]:
+    """Seconds of CPU for one look-up of each kind, in five rounds after one that doesn't count; they take turns."""
+    found: list[list[float]] = [[] for _ in look_ups]
     for _ in range(6):
-        began = time.process_time()
-        for key in keys:
-            look_up(key)
-        found.append((time.process_time() - began) / len(keys))
-    return found[1:]
+        for look_up, times in zip(look_ups, found, strict=True):
+            began = time.process_time()
+            for key in keys:
+                look_up(key)
+            times.append((time.process_time() - began) / len(keys))
+    return [times[1:] for times in found]
 
 
 def _evenness() -> Figure:
